@@ -1,0 +1,31 @@
+/* storage/base/conf.h -- the settings, read once from environment and flags (a flag wins).
+ * Memory: strings belong to the struct's own storage, for the life of the process. Threads: read-only
+ * after conf_load. Blocking: reads NAME_FILE files, so only at start. */
+#ifndef STORAGE_BASE_CONF_H
+#define STORAGE_BASE_CONF_H
+
+#include "storage/base/conf.def.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { CONF_TEXT_BYTES = 256 };
+
+struct conf {
+#define X(field, ...) uint32_t field;
+	CONF_UINTS(X)
+#undef X
+#define X(field, ...) char field[CONF_TEXT_BYTES];
+	CONF_STRINGS(X)
+	CONF_SECRETS(X)
+#undef X
+};
+
+/* Defaults, then environment, then flags in argv[0..argc) ("--name value" or "--name=value").
+ * Arguments that are no setting are compacted to the front of argv and counted in *argc.
+ * Each mistake prints one clear line to errors (naming the setting); false when there was any. */
+bool conf_load(struct conf *c, int *argc, char **argv, FILE *errors);
+void conf_print_help(FILE *to);  /* one line a setting: flag, NAME, default, range, unit, help */
+
+#endif

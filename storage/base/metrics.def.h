@@ -1,0 +1,24 @@
+/* storage/base/metrics.def.h -- every metric family: one row each; names are exported as analytics_<name>.
+ * X(id, kind, name, label1, label2, help: what an operator should make of it)
+ * kinds: COUNTER, GAUGE (summed over workers), GAUGE_MAX (the largest of them), SECONDS and ROWS (histograms) */
+#ifndef STORAGE_BASE_METRICS_DEF_H
+#define STORAGE_BASE_METRICS_DEF_H
+
+#define METRIC_TABLE(X)                                                                                      \
+	X(M_EVENTS, COUNTER, "events_total", "type", "result", "Events by verdict: stored, duplicate, rejected, refused") \
+	X(M_RECEIVED, COUNTER, "events_received_total", "", "", "Events taken in; equals the sum of verdicts and in flight") \
+	X(M_IN_FLIGHT, GAUGE, "events_in_flight", "", "", "Events taken in and not answered yet")            \
+	X(M_QUEUE_BYTES, GAUGE, "ingest_queue_bytes", "", "", "Memory held by events not answered yet; at its ceiling calls are refused") \
+	X(M_REJECTIONS, COUNTER, "validation_rejections_total", "code", "topic", "Events that became dead letters") \
+	X(M_BATCH, ROWS, "batch_size", "", "", "Rows a batch carried to PostgreSQL")                         \
+	X(M_INGEST, SECONDS, "ingest_seconds", "", "", "From a batch's first event to its commit")            \
+	X(M_DB_CONNS, GAUGE, "db_connections", "state", "", "Connections to PostgreSQL by state: connecting, ready, waiting") \
+	X(M_DEDUP_HITS, COUNTER, "dedup_cache_hits_total", "", "", "Redeliveries answered from memory")        \
+	X(M_DEDUP_MISSES, COUNTER, "dedup_cache_misses_total", "", "", "Events whose identity PostgreSQL had to judge") \
+	X(M_DEDUP_ENTRIES, GAUGE, "dedup_cache_entries", "", "", "Identities held in memory")               \
+	X(M_RPC, SECONDS, "rpc_seconds", "method", "code", "gRPC calls from arrival to answer")              \
+	X(M_HTTP, COUNTER, "http_requests_total", "route", "code", "HTTP requests by route and status")      \
+	X(M_WORKER_RESTARTS, COUNTER, "worker_restarts_total", "", "", "Workers that died and were started again") \
+	X(M_LOG_DROPPED, COUNTER, "log_lines_dropped_total", "", "", "Log lines lost because stderr was blocked")
+
+#endif
