@@ -1,0 +1,31 @@
+#include "server/rpc_table.h"
+
+#include "api/analytics/v1/analytics.pb-c.h"
+#include "grpc/health/v1/health.pb-c.h"
+#include "server/health.h"
+#include "server/ingest/publish.h"
+#include "server/query/query.h"
+#include "server/reflection.h"
+
+enum { HEALTH_MS = 2000, PUBLISH_MS = 30000, QUERY_MS = 10000 };
+
+#define ANALYTICS "/api.analytics.v1.AnalyticsService/"
+#define ANALYTICS_HTTP "/api/v1/analytics/"
+
+const struct rpc rpcs[] = {
+	/* events in */
+	{ "/api.analytics.v1.EventIngestService/PublishEvents", NULL, publish_events, NULL, PUBLISH_MS, NULL },
+
+	/* answers */
+	{ ANALYTICS "GetDashboardOverview", &api__analytics__v1__get_dashboard_overview_request__descriptor,
+	  query_overview, NULL, QUERY_MS, ANALYTICS_HTTP "dashboard/overview" },
+
+	/* about the server */
+	{ "/grpc.health.v1.Health/Check", &grpc__health__v1__health_check_request__descriptor, health_check,
+	  NULL, HEALTH_MS, NULL },
+	{ "/grpc.health.v1.Health/Watch", NULL, NULL, &health_watch, 0, NULL },
+	{ "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", NULL, NULL, &reflection_stream, 0, NULL },
+	{ "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", NULL, NULL, &reflection_stream, 0,
+	  NULL },
+	{ 0 },
+};
