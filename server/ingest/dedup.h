@@ -1,0 +1,21 @@
+/* server/ingest/dedup.h -- identities known to be stored, so that most redeliveries need no question to
+ * PostgreSQL. Only an accelerator: processed_events has the last word.
+ * A key enters when its batch has committed (settle), never before: a key remembered early would turn
+ * "store failed, client retries" into silent loss. Inside a batch the batch's own key set claims it.
+ * Memory: fixed at create, 40 bytes a slot; a full bucket forgets its oldest. Threads: one loop, no locks.
+ * Blocking: never. Errors: create only (ERR_QUOTA). */
+#ifndef SERVER_INGEST_DEDUP_H
+#define SERVER_INGEST_DEDUP_H
+
+#include "storage/event_store.h"
+
+struct dedup;
+enum dedup_answer { DEDUP_UNKNOWN, DEDUP_SAME /* stored with this digest */, DEDUP_OTHER /* with another */ };
+
+/* entries: at least this many are held; window_us: older ones count as unknown. */
+MUST_CHECK enum err_code dedup_create(struct dedup **out, uint32_t entries, int64_t window_us, struct err *e);
+struct dedup *dedup_destroy(struct dedup *d);   /* NULL-safe; returns NULL */
+enum dedup_answer dedup_look(struct dedup *d, const struct event_key *k, const uint8_t digest[16], int64_t now_us);
+void dedup_settle(struct dedup *d, const struct event_key *k, const uint8_t digest[16], int64_t now_us);
+
+#endif

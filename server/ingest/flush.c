@@ -1,0 +1,334 @@
+/* server/ingest/flush.c -- batches by pressure, not by clock: what has gathered is sent at the end of the
+ * turn when a connection is idle, else when one has room and the batch is full. */
+#include "server/ingest/request.h"
+#include "storage/base/clock.h"
+#include "storage/base/metrics.h"
+
+#include <stdlib.h>
+
+enum {
+	LOAD_BYTES = 8 << 20,
+	LETTER_ROWS = 500,
+	LETTER_BYTES = 4 << 20,
+	KEEP_SPARE = 4,
+};
+
+static const struct rejection conflict = {
+	.code = REJECT_ID_CONFLICT,
+	.message = "this identity was stored before with other content",
+};
+static const struct rejection poison = {
+	.code = REJECT_INVALID_FIELD,
+	.field = "data",
+	.message = "a value in this event is outside of what the database can hold",
+};
+
+static void charge(struct ingest *g, size_t plus, size_t minus)
+{
+	g->bytes = g->bytes + plus - minus;
+	metric_set(g->queued, (double)g->bytes);
+}
+
+/* --- rows --- */
+
+static struct load *fresh_load(struct ingest *g)
+{
+	struct load *l = g->spare;
+
+	if (!l)
+		return load_create(g->conf->ingest_batch_rows, LOAD_BYTES);
+	g->spare = l->next;
+	g->nspare--;
+	return l;
+}
+
+static void put_away(struct ingest *g, struct load *l)
+{
+	charge(g, 0, l->batch->rows.n);
+	if (g->nspare == KEEP_SPARE) {
+		load_destroy(l);
+		return;
+	}
+	load_clear(l);
+	l->next = g->spare;
+	g->spare = l;
+	g->nspare++;
+}
+
+/* The open batch takes no more; it waits for a connection. */
+static void close_load(struct ingest *g)
+{
+	g->open->next = NULL;
+	*g->ready_tail = g->open;
+	g->ready_tail = &g->open->next;
+	g->open = NULL;
+}
+
+void flush_row(struct ingest *g, const struct event_row *row, struct pending of)
+{
+	size_t before;
+
+	for (int attempt = 0; attempt < 2; attempt++) {
+		if (!g->open && !(g->open = fresh_load(g)))
+			break;
+		before = g->open->batch->rows.n;
+		if (load_add(g->open, row, of, clock_mono_us()) != LOAD_FULL) {
+			charge(g, g->open->batch->rows.n - before, 0);
+			return;
+		}
+		close_load(g);
+	}
+	settle(of, OUT_UNAVAILABLE, NULL, row->event_id);
+}
+
+static void refuse_row(struct ingest *g, const struct load *l, const struct batch_entry *e, struct pending of,
+		       const struct rejection *why)
+{
+	struct dead_letter d;
+
+	if (refused_row_letter(&g->scratch, l->batch, e, why, &d))
+		flush_letter(g, &d, of, why);
+	else
+		settle(of, OUT_UNAVAILABLE, NULL, (struct slice){ 0 });
+	arena_rewind(&g->scratch);
+}
+
+static void settle_entry(struct ingest *g, const struct load *l, const struct batch_entry *e, int64_t now_us)
+{
+	struct pending of = *(struct pending *)e->owner;
+
+	switch (e->verdict) {
+	case ROW_STORED:
+	case ROW_DUPLICATE:
+		dedup_settle(g->dedup, &e->key, e->digest, now_us);
+		settle(of, e->verdict == ROW_STORED ? OUT_STORED : OUT_DUPLICATE, NULL, (struct slice){ 0 });
+		break;
+	case ROW_CONFLICT:
+		refuse_row(g, l, e, of, &conflict);
+		break;
+	case ROW_POISON:
+		refuse_row(g, l, e, of, &poison);
+		break;
+	case ROW_PENDING:
+		settle(of, OUT_UNAVAILABLE, NULL, (struct slice){ 0 });
+		break;
+	}
+}
+
+/* A follower shares its first's fate; only a first that was itself refused says nothing about it. */
+static void settle_follower(struct ingest *g, const struct load *l, const struct follower *f)
+{
+	const struct batch_entry *e = load_find(l, &f->key);
+	bool same = memcmp(e->digest, f->digest, sizeof(f->digest)) == 0;
+
+	if ((e->verdict == ROW_STORED || e->verdict == ROW_DUPLICATE) && same)
+		settle(f->of, OUT_DUPLICATE, NULL, (struct slice){ 0 });
+	else if (e->verdict == ROW_STORED || e->verdict == ROW_DUPLICATE)
+		refuse_row(g, l, e, f->of, &conflict);
+	else if (e->verdict != ROW_PENDING && same)
+		refuse_row(g, l, e, f->of, e->verdict == ROW_POISON ? &poison : &conflict);
+	else
+		settle(f->of, OUT_UNAVAILABLE, NULL, (struct slice){ 0 });
+}
+
+static void settle_load(struct ingest *g, struct load *l)
+{
+	int64_t now_us = clock_wall_us();
+
+	for (uint32_t i = 0; i < l->batch->n; i++)
+		settle_entry(g, l, &l->batch->entries[i], now_us);
+	for (struct follower *f = l->followers; f; f = f->next)
+		settle_follower(g, l, f);
+	put_away(g, l);
+	flush_soon(g);
+}
+
+static void fail_load(struct ingest *g, struct load *l)
+{
+	for (uint32_t i = 0; i < l->batch->n; i++)
+		l->batch->entries[i].verdict = ROW_PENDING;
+	settle_load(g, l);
+}
+
+static void on_stored(struct event_batch *b, enum err_code c)
+{
+	struct load *l = b->ctx;
+	struct ingest *g = ((struct pending *)b->entries[0].owner)->request->ingest;
+
+	g->loads_out--;
+	metric_observe(g->seconds, (double)(clock_mono_us() - l->opened_us) / 1e6);
+	if (c)
+		fail_load(g, l);
+	else
+		settle_load(g, l);
+}
+
+/* False when no connection has room now. */
+static bool send_load(struct ingest *g, struct load *l)
+{
+	enum err_code rc;
+
+	l->batch->done = on_stored;
+	l->batch->ctx = l;
+	rc = event_store_put(g->store, l->batch);
+	if (rc == ERR_QUOTA)
+		return false;
+	if (rc) {
+		fail_load(g, l);
+		return true;
+	}
+	g->loads_out++;
+	metric_observe(g->batch_rows, l->batch->n);
+	return true;
+}
+
+static void send_ready(struct ingest *g)
+{
+	struct load *l;
+
+	while ((l = g->ready)) {
+		g->ready = l->next;
+		if (!g->ready)
+			g->ready_tail = &g->ready;
+		if (send_load(g, l))
+			continue;
+		l->next = g->ready;
+		g->ready = l;
+		if (!l->next)
+			g->ready_tail = &l->next;
+		return;
+	}
+	if (!g->open || !g->open->batch->n)
+		return;
+	if (event_store_idle(g->store) || !event_store_ready(g->store)) {
+		close_load(g);
+		send_ready(g);
+	}
+}
+
+/* --- dead letters --- */
+
+struct letter_load *letter_load_destroy(struct letter_load *l)
+{
+	if (!l)
+		return NULL;
+	letter_batch_destroy(l->batch);
+	free(l->owners);
+	free(l);
+	return NULL;
+}
+
+static struct letter_load *letter_load_create(void)
+{
+	struct letter_load *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->cap = LETTER_ROWS;
+	l->owners = calloc(l->cap, sizeof(*l->owners));
+	l->batch = letter_batch_create(LETTER_BYTES);
+	return l->owners && l->batch ? l : letter_load_destroy(l);
+}
+
+static void close_letters(struct ingest *g)
+{
+	g->letters->next = NULL;
+	*g->letters_tail = g->letters;
+	g->letters_tail = &g->letters->next;
+	g->letters = NULL;
+}
+
+void flush_letter(struct ingest *g, const struct dead_letter *d, struct pending of, const struct rejection *error)
+{
+	struct letter_load *l;
+	char topic[96];
+
+	for (int attempt = 0; attempt < 2; attempt++) {
+		if (!g->letters && !(g->letters = letter_load_create()))
+			break;
+		l = g->letters;
+		if (l->n < l->cap && letter_batch_add(l->batch, d)) {
+			l->owners[l->n++] = (struct letter_owner){
+				of, settle_keep_error(of.request, error), settle_keep_id(of.request, d->event_id)
+			};
+			snprintf(topic, sizeof(topic), "%.*s", (int)d->topic.n, d->topic.p ? d->topic.p : "");
+			metric_add(metric_get(M_REJECTIONS, reject_name(error->code), topic), 1);
+			return;
+		}
+		close_letters(g);
+	}
+	settle(of, OUT_UNAVAILABLE, NULL, d->event_id);
+}
+
+static void settle_letters(struct letter_load *l, bool stored)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		settle(l->owners[i].of, stored ? OUT_REJECTED : OUT_UNAVAILABLE, l->owners[i].error,
+		       l->owners[i].event_id);
+	letter_load_destroy(l);
+}
+
+static void on_letters(struct letter_batch *b, enum err_code c)
+{
+	settle_letters(b->ctx, c == ERR_OK);
+}
+
+static void send_letters(struct ingest *g)
+{
+	struct letter_load *l;
+
+	if (g->letters && g->letters->n)
+		close_letters(g);
+	while ((l = g->letters_ready)) {
+		enum err_code rc;
+
+		l->batch->done = on_letters;
+		l->batch->ctx = l;
+		rc = event_store_put_letters(g->store, l->batch);
+		if (rc == ERR_QUOTA)
+			return;
+		g->letters_ready = l->next;
+		if (!g->letters_ready)
+			g->letters_tail = &g->letters_ready;
+		if (rc)
+			settle_letters(l, false);
+	}
+}
+
+/* --- the turn's end --- */
+
+void flush_soon(struct ingest *g)
+{
+	if (g->fed)
+		return;
+	g->fed = true;
+	ev_feed_event(g->loop->ev, &g->turn_end, EV_CUSTOM);
+}
+
+static void report(struct ingest *g)
+{
+	struct ingest_request *r;
+
+	while ((r = g->settled)) {
+		g->settled = r->next;
+		if (!g->settled)
+			g->settled_tail = &g->settled;
+		r->done(r, r->ctx);
+		charge(g, 0, r->bytes);
+		arena_reset(&r->arena);
+		free(r->outcomes);
+		free(r->results);
+		free(r);
+	}
+}
+
+void flush_on_turn_end(struct ev_loop *ev, ev_timer *t, int revents)
+{
+	struct ingest *g = t->data;
+
+	(void)ev, (void)revents;
+	g->fed = false;
+	send_ready(g);
+	send_letters(g);
+	report(g);
+}

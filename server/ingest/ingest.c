@@ -1,0 +1,184 @@
+#include "server/ingest/ingest.h"
+
+#include "server/ingest/request.h"
+#include "storage/base/clock.h"
+#include "storage/base/metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	DEDUP_ENTRIES = 100000,
+	SCRATCH_BYTES = 64 << 20,        /* a 1 MiB event of tiny values takes about this much as a tree */
+	REQUEST_ARENA_BYTES = 8 << 20,
+};
+#define DEDUP_WINDOW_US (24 * 3600 * 1000000ll)
+
+enum err_code ingest_create(struct ingest **out, const struct conf *c, struct loop *l, struct event_store *s,
+			    struct err *e)
+{
+	struct ingest *g = calloc(1, sizeof(*g));
+	enum err_code rc;
+
+	if (!g)
+		return err_set(e, ERR_QUOTA, "no memory for ingestion");
+	rc = dedup_create(&g->dedup, DEDUP_ENTRIES, DEDUP_WINDOW_US, e);
+	if (rc) {
+		free(g);
+		return rc;
+	}
+	g->conf = c;
+	g->loop = l;
+	g->store = s;
+	g->key = (struct pii_key){ slice_of(c->pii_hmac_key_id), slice_of(c->pii_hmac_key) };
+	g->limit_bytes = (size_t)c->ingest_queue_mib << 20;
+	g->ready_tail = &g->ready;
+	g->letters_tail = &g->letters_ready;
+	g->settled_tail = &g->settled;
+	arena_init(&g->scratch, SCRATCH_BYTES);
+	ev_init(&g->turn_end, flush_on_turn_end);
+	g->turn_end.data = g;
+	g->received = metric_get(M_RECEIVED, "", "");
+	g->flying = metric_get(M_IN_FLIGHT, "", "");
+	g->queued = metric_get(M_QUEUE_BYTES, "", "");
+	g->batch_rows = metric_get(M_BATCH, "", "");
+	g->seconds = metric_get(M_INGEST, "", "");
+	*out = g;
+	return ERR_OK;
+}
+
+struct ingest *ingest_destroy(struct ingest *g)
+{
+	struct load *l;
+
+	if (!g)
+		return NULL;
+	while ((l = g->spare)) {
+		g->spare = l->next;
+		load_destroy(l);
+	}
+	load_destroy(g->open);
+	letter_load_destroy(g->letters);
+	dedup_destroy(g->dedup);
+	arena_reset(&g->scratch);
+	free(g);
+	return NULL;
+}
+
+bool ingest_quiet(const struct ingest *g)
+{
+	return g->in_flight == 0 && !g->settled;
+}
+
+enum err_code ingest_open(struct ingest *g, size_t bytes, void (*done)(struct ingest_request *r, void *ctx),
+			  void *ctx, struct ingest_request **out, struct err *e)
+{
+	struct ingest_request *r;
+
+	if (bytes > g->limit_bytes - (g->bytes < g->limit_bytes ? g->bytes : g->limit_bytes))
+		return err_set(e, ERR_QUOTA, "too many events are under way; try again");
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return err_set(e, ERR_QUOTA, "no memory for the request");
+	*r = (struct ingest_request){ .ingest = g, .done = done, .ctx = ctx, .bytes = bytes, .pending = 1 };
+	arena_init(&r->arena, REQUEST_ARENA_BYTES);
+	g->bytes += bytes;
+	metric_set(g->queued, (double)g->bytes);
+	*out = r;
+	return ERR_OK;
+}
+
+/* Counts the next event of r in. False when there is no memory to remember its outcome. */
+static bool take(struct ingest_request *r, struct pending *of)
+{
+	struct ingest *g = r->ingest;
+
+	if (r->total == r->outcomes_cap) {
+		uint32_t cap = r->outcomes_cap ? r->outcomes_cap * 2 : 16;
+		uint8_t *p = realloc(r->outcomes, cap);
+
+		if (!p)
+			return false;
+		r->outcomes = p;
+		r->outcomes_cap = cap;
+	}
+	r->outcomes[r->total] = OUT_PENDING;
+	*of = (struct pending){ r, settle_counters(g, "unknown"), r->total++ };
+	r->pending++;
+	g->in_flight++;
+	metric_add(g->received, 1);
+	metric_set(g->flying, (double)g->in_flight);
+	return true;
+}
+
+static void reject(struct ingest *g, const struct event_in *in, const struct event_rules *rules,
+		   const struct rejection *rej, struct pending of)
+{
+	struct dead_letter d;
+
+	if (event_letter(&g->scratch, in, rules, rej, &d))
+		flush_letter(g, &d, of, rej);
+	else
+		settle(of, OUT_UNAVAILABLE, NULL, (struct slice){ 0 });
+}
+
+/* A judged event: known already, or on to its batch. */
+static void deduplicate(struct ingest *g, const struct event_in *in, const struct event_rules *rules,
+			const struct event_row *row, struct pending of)
+{
+	struct rejection rej = { .code = REJECT_ID_CONFLICT,
+				 .message = "this identity was stored before with other content" };
+
+	switch (dedup_look(g->dedup, &row->key, row->digest, rules->now_us)) {
+	case DEDUP_SAME:
+		settle(of, OUT_DUPLICATE, NULL, row->event_id);
+		break;
+	case DEDUP_OTHER:
+		reject(g, in, rules, &rej, of);
+		break;
+	case DEDUP_UNKNOWN:
+		flush_row(g, row, of);
+		break;
+	}
+}
+
+typedef bool decode_fn(struct arena *a, struct slice bytes, struct slice route, struct event_in *in,
+		       struct rejection *rej);
+
+static void ingest_one(struct ingest_request *r, decode_fn *decode, struct slice bytes, struct slice route)
+{
+	struct ingest *g = r->ingest;
+	struct event_rules rules = {
+		.now_us = clock_wall_us(),
+		.retention_days = g->conf->retention_days,
+		.reporting_currency = g->conf->reporting_currency,
+		.key = &g->key,
+	};
+	struct event_in in = { 0 };
+	struct event_row row = { 0 };
+	struct rejection rej = { 0 };
+	struct pending of;
+
+	if (!take(r, &of)) {
+		r->count[OUT_UNAVAILABLE]++;
+		return;
+	}
+	if (!decode(&g->scratch, bytes, route, &in, &rej) || !event_judge(&g->scratch, &in, &rules, &row, &rej)) {
+		reject(g, &in, &rules, &rej, of);
+	} else {
+		of.counters = settle_counters(g, row.event_type.p);
+		deduplicate(g, &in, &rules, &row, of);
+	}
+	arena_rewind(&g->scratch);
+	flush_soon(g);
+}
+
+void ingest_json(struct ingest_request *r, struct slice text, struct slice route)
+{
+	ingest_one(r, event_decode_json, text, route);
+}
+
+void ingest_proto(struct ingest_request *r, struct slice wire, struct slice route)
+{
+	ingest_one(r, event_decode_proto, wire, route);
+}

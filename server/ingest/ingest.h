@@ -1,0 +1,47 @@
+/* server/ingest/ingest.h -- the way of events: decode -> judge -> deduplicate -> batch -> store -> answer.
+ * A request (a call, a bulk body, a single event) hands its events in one by one and hears once when all
+ * are settled. Events of all requests and all ways in meet in the same batches.
+ * Memory: bounded by conf.ingest_queue_mib a reactor (requests' bytes and encoded rows); beyond it
+ * ingest_open says ERR_QUOTA. Threads: the reactor. Blocking: never. */
+#ifndef SERVER_INGEST_INGEST_H
+#define SERVER_INGEST_INGEST_H
+
+#include "server/ingest/event.h"
+#include "storage/base/conf.h"
+#include "storage/base/loop.h"
+
+struct ingest;
+struct ingest_request;
+
+enum outcome { OUT_PENDING, OUT_STORED, OUT_DUPLICATE, OUT_REJECTED, OUT_UNAVAILABLE, OUT_OUTCOMES };
+
+/* An event's end. error and event_id only for those not stored. */
+struct ingest_result {
+	uint32_t index;
+	enum outcome outcome;
+	const struct rejection *error; /* of rejected ones */
+	struct slice event_id;         /* what could be read of it */
+};
+
+MUST_CHECK enum err_code ingest_create(struct ingest **out, const struct conf *c, struct loop *l,
+				       struct event_store *s, struct err *e);
+struct ingest *ingest_destroy(struct ingest *g);   /* NULL-safe; what is open must be settled before */
+bool ingest_quiet(const struct ingest *g);         /* nothing taken in that is not answered */
+
+/* Opens a request of `bytes` (charged to the budget until done). done runs once, never from inside these
+ * calls, when the request was closed and all its events are settled; the request is freed after it returns. */
+MUST_CHECK enum err_code ingest_open(struct ingest *g, size_t bytes,
+				     void (*done)(struct ingest_request *r, void *ctx), void *ctx,
+				     struct ingest_request **out, struct err *e);
+/* Each takes one event (index counts up from 0); the bytes need not outlive the call. */
+void ingest_json(struct ingest_request *r, struct slice text, struct slice route);
+void ingest_proto(struct ingest_request *r, struct slice wire, struct slice route);
+void ingest_close(struct ingest_request *r);       /* no more events */
+
+/* For done(): counts, and the results of all events that were not stored, by index. */
+uint32_t ingest_count(const struct ingest_request *r, enum outcome o);
+uint32_t ingest_total(const struct ingest_request *r);
+enum outcome ingest_outcome(const struct ingest_request *r, uint32_t index);
+const struct ingest_result *ingest_results(const struct ingest_request *r, uint32_t *n);
+
+#endif

@@ -1,0 +1,155 @@
+#include "server/reactor.h"
+
+#include "server/http/http.h"
+#include "server/ingest/ingest.h"
+#include "server/reflection.h"
+#include "server/services.h"
+#include "server/wire/server.h"
+#include "storage/base/log.h"
+#include "storage/event_store.h"
+#include "storage/pg/pool.h"
+
+#include <signal.h>
+
+enum { OFFLOAD_THREADS = 4, OFFLOAD_QUEUE = 256, MAX_WAITING_QUERIES = 256 };
+#define LOOK_EVERY_S 0.02
+
+static const struct reactor_jobs *with_jobs;
+
+struct reactor {
+	struct services services;
+	void *jobs;
+	struct cq *cq;
+	struct server *server;
+	struct http *http;
+	ev_signal term, intr;
+	ev_timer look, grace;      /* draining: is all quiet yet; the end of patience */
+	bool rpcs_done, gave_up;
+};
+
+void reactor_use_jobs(const struct reactor_jobs *jobs)
+{
+	with_jobs = jobs;
+}
+
+static bool is_ready(const struct services *s)
+{
+	return !s->draining && event_store_ready(s->events);
+}
+
+static void on_rpcs_done(void *ctx)
+{
+	struct reactor *r = ctx;
+
+	r->rpcs_done = true;
+}
+
+/* While draining: all calls have ended, nothing taken in waits for its commit. */
+static void on_look(struct ev_loop *ev, ev_timer *t, int revents)
+{
+	struct reactor *r = t->data;
+
+	(void)ev, (void)revents;
+	if (r->rpcs_done && ((http_quiet(r->http) && ingest_quiet(r->services.ingest)) || r->gave_up))
+		cq_stop(r->cq);
+}
+
+static void on_grace_over(struct ev_loop *ev, ev_timer *t, int revents)
+{
+	struct reactor *r = t->data;
+
+	(void)ev, (void)revents;
+	log_warn("reactor", "not everything ended within DRAIN_MS; ending the rest");
+	r->gave_up = true;
+	server_cancel_all(r->server);
+}
+
+static void on_term(struct ev_loop *ev, ev_signal *w, int revents)
+{
+	struct reactor *r = w->data;
+
+	(void)ev, (void)revents;
+	if (r->services.draining)
+		return;
+	log_info("reactor", "draining");
+	r->services.draining = true;
+	http_stop_listening(r->http);
+	server_drain(r->server, on_rpcs_done, r);
+	loop_timer(r->services.loop, &r->look, LOOK_EVERY_S, LOOK_EVERY_S);
+	loop_timer(r->services.loop, &r->grace, r->services.conf->drain_ms / 1000.0, 0);
+}
+
+static void watch_signals(struct reactor *r)
+{
+	ev_signal_init(&r->term, on_term, SIGTERM);
+	ev_signal_init(&r->intr, on_term, SIGINT);
+	ev_init(&r->look, on_look);
+	ev_init(&r->grace, on_grace_over);
+	r->term.data = r->intr.data = r->look.data = r->grace.data = r;
+	ev_signal_start(r->services.loop->ev, &r->term);
+	ev_signal_start(r->services.loop->ev, &r->intr);
+}
+
+/* This worker's share of a ceiling for all of them; at least `least`. */
+static unsigned share(unsigned total, unsigned workers, unsigned least)
+{
+	return total / workers > least ? total / workers : least;
+}
+
+static enum err_code open_all(struct reactor *r, const struct conf *conf, unsigned workers, struct err *e)
+{
+	struct services *s = &r->services;
+	unsigned conns = share(conf->db_max_open_conns, workers, 2);
+	unsigned reads = conns > conf->ingest_conns ? conns - conf->ingest_conns : 1;
+	enum err_code rc;
+
+	s->conf = conf;
+	s->loop = cq_loop(r->cq);
+	s->ready = is_ready;
+	if ((rc = offload_create(&s->offload, s->loop, OFFLOAD_THREADS, OFFLOAD_QUEUE, e)) ||
+	    (rc = event_store_create(&s->events, conf, s->loop, s->offload, e)) ||
+	    (rc = pool_create(&s->queries, conf, s->loop, s->offload, reads,
+			      share(conf->db_max_idle_conns, workers, 1), MAX_WAITING_QUERIES, e)) ||
+	    (rc = ingest_create(&s->ingest, conf, s->loop, s->events, e)) ||
+	    (rc = http_create(&r->http, s, e)) || (rc = reflection_init(e)) ||
+	    (rc = server_create(&r->server, r->cq, s, conf->listen_address, conf->grpc_port, e)))
+		return rc;
+	return with_jobs ? with_jobs->start(s, &r->jobs, e) : ERR_OK;
+}
+
+static void close_all(struct reactor *r)
+{
+	struct services *s = &r->services;
+
+	r->server = server_destroy(r->server);
+	reflection_reset();
+	s->queries = s->queries ? pool_destroy(s->queries) : NULL;
+	s->events = event_store_destroy(s->events);
+	if (r->jobs)
+		with_jobs->stop(r->jobs);
+	r->http = http_destroy(r->http);
+	s->ingest = ingest_destroy(s->ingest);
+	s->offload = offload_destroy(s->offload);
+}
+
+enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned workers, struct err *e)
+{
+	struct reactor r = { 0 };
+	enum err_code rc;
+
+	grpc_init();
+	rc = cq_create(&r.cq, e);
+	if (!rc) {
+		rc = open_all(&r, conf, workers, e);
+		if (!rc) {
+			watch_signals(&r);
+			log_info("reactor", "worker %u serves gRPC on %u and HTTP on %u", index, conf->grpc_port,
+				 conf->http_port);
+			cq_run(r.cq);
+		}
+		close_all(&r);
+		r.cq = cq_destroy(r.cq);
+	}
+	grpc_shutdown_blocking();
+	return rc;
+}

@@ -1,0 +1,22 @@
+/* server/reactor.h -- one worker: one loop, one completion queue, its connections and both doors. */
+#ifndef SERVER_REACTOR_H
+#define SERVER_REACTOR_H
+
+#include "storage/base/conf.h"
+#include "storage/base/err.h"
+
+struct services;
+
+/* What runs beside the doors on the same loop; main.c joins server and jobs, which do not know each other. */
+struct reactor_jobs {
+	enum err_code (*start)(const struct services *s, void **out, struct err *e);
+	void (*stop)(void *jobs);   /* the pools are gone by then */
+};
+void reactor_use_jobs(const struct reactor_jobs *jobs);  /* before reactor_run; static storage */
+
+/* Serves until SIGTERM or SIGINT, then drains (not ready, no new calls, what was taken is committed and
+ * answered) within conf->drain_ms. Call in a process that has not used gRPC yet.
+ * workers: how many processes share the connection ceilings. index: this one's, for metrics. */
+MUST_CHECK enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned workers, struct err *e);
+
+#endif
