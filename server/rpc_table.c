@@ -1,31 +1,43 @@
 #include "server/rpc_table.h"
 
 #include "api/analytics/v1/analytics.pb-c.h"
+#include "api/analytics/v1/admin.pb-c.h"
 #include "grpc/health/v1/health.pb-c.h"
+#include "server/admin/admin.h"
 #include "server/health.h"
 #include "server/ingest/publish.h"
+#include "server/ingest/stream_events.h"
 #include "server/query/query.h"
 #include "server/reflection.h"
 
 enum { HEALTH_MS = 2000, PUBLISH_MS = 30000, QUERY_MS = 10000 };
 
+#define ANYONE false
+#define LOCAL_ONLY true
 #define ANALYTICS "/api.analytics.v1.AnalyticsService/"
+#define ADMIN "/api.analytics.v1.AdminService/"
 #define ANALYTICS_HTTP "/api/v1/analytics/"
 
 const struct rpc rpcs[] = {
 	/* events in */
-	{ "/api.analytics.v1.EventIngestService/PublishEvents", NULL, publish_events, NULL, PUBLISH_MS, NULL },
+	{ "/api.analytics.v1.EventIngestService/PublishEvents", NULL, publish_events, NULL, PUBLISH_MS, NULL, ANYONE },
+	{ "/api.analytics.v1.EventIngestService/StreamEvents", NULL, NULL, &stream_events, 0, NULL, ANYONE },
 
 	/* answers */
 	{ ANALYTICS "GetDashboardOverview", &api__analytics__v1__get_dashboard_overview_request__descriptor,
-	  query_overview, NULL, QUERY_MS, ANALYTICS_HTTP "dashboard/overview" },
+	  query_overview, NULL, QUERY_MS, ANALYTICS_HTTP "dashboard/overview", ANYONE },
+
+	/* for operators */
+	{ ADMIN "ListDeadLetters", &api__analytics__v1__list_dead_letters_request__descriptor,
+	  admin_list_dead_letters, NULL, QUERY_MS, NULL, LOCAL_ONLY },
 
 	/* about the server */
 	{ "/grpc.health.v1.Health/Check", &grpc__health__v1__health_check_request__descriptor, health_check,
-	  NULL, HEALTH_MS, NULL },
-	{ "/grpc.health.v1.Health/Watch", NULL, NULL, &health_watch, 0, NULL },
-	{ "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", NULL, NULL, &reflection_stream, 0, NULL },
+	  NULL, HEALTH_MS, NULL, ANYONE },
+	{ "/grpc.health.v1.Health/Watch", NULL, NULL, &health_watch, 0, NULL, ANYONE },
+	{ "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", NULL, NULL, &reflection_stream, 0, NULL,
+	  ANYONE },
 	{ "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", NULL, NULL, &reflection_stream, 0,
-	  NULL },
+	  NULL, ANYONE },
 	{ 0 },
 };

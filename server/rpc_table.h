@@ -13,6 +13,7 @@ struct rpc {
 	const struct stream_ops *stream;         /* or streaming */
 	uint32_t deadline_ms;                    /* when the caller names none; 0: none */
 	const char *http_path;                   /* GET, arguments are the request's fields; NULL: gRPC only */
+	bool local_only;                         /* answers loopback peers only */
 };
 
 extern const struct rpc rpcs[];                  /* ends with path == NULL */

@@ -33,7 +33,7 @@ struct event_in {
 	struct slice route;          /* the way in, for what is unreadable: "/events/orders", "PublishEvents" */
 	const struct json *data;     /* NULL: absent */
 	struct slice raw;            /* the arrived bytes of this event (JSON text, or data of a protobuf event) */
-	/* Prefix of field paths that point into data; "data" for all ways in. */
+	const char *bad_field;       /* an attribute that is there with the wrong type; static; NULL: none */
 };
 
 struct pii_key {

@@ -155,6 +155,10 @@ static void handle(struct grpc_unary *u)
 	enum err_code rc;
 	struct err e;
 
+	if (rpc->local_only && !server_peer_is_local(u->core)) {
+		call_fail_code(&u->call, ERR_DENIED, "answers loopback peers only");
+		return;
+	}
 	if (!u->payload) {
 		call_fail_code(&u->call, ERR_INVALID, "the call carried no message");
 		return;

@@ -4,6 +4,7 @@
 #include "storage/base/metrics.h"
 
 #include <grpc/grpc_security.h>
+#include <grpc/support/alloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,16 @@ const struct services *server_services(struct server *s)
 bool server_accepts(const struct server *s)
 {
 	return !s->draining;
+}
+
+bool server_peer_is_local(grpc_call *core)
+{
+	char *peer = grpc_call_get_peer(core);
+	bool local = peer && (!strncmp(peer, "ipv4:127.", 9) || !strncmp(peer, "ipv6:[::1]", 10) ||
+			      !strncmp(peer, "ipv6:%5B::1%5D", 14) || !strncmp(peer, "unix:", 5));
+
+	gpr_free(peer);
+	return local;
 }
 
 void method_observe(struct method *m, int status, uint64_t arrived_us)
@@ -211,7 +222,7 @@ enum err_code server_create(struct server **out, struct cq *cq, const struct ser
 	bound = grpc_server_add_http2_port(s->core, where, plain);
 	grpc_server_credentials_release(plain);
 	if (!bound)
-		return err_set(e, ERR_STATE, "cannot listen on %s for gRPC", where);
+		return err_set(e, ERR_PRECONDITION, "cannot listen on %s for gRPC", where);
 	grpc_server_start(s->core);
 	arm_all(s);
 	*out = s;

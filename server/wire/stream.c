@@ -161,6 +161,7 @@ static void on_request(struct cq_tag *t, bool ok)
 {
 	struct stream *s = STREAM_OF(t, on_request);
 	grpc_op close = { .op = GRPC_OP_RECV_CLOSE_ON_SERVER };
+	struct status denied;
 
 	if (!ok) { /* the server shuts down */
 		s->core = NULL;
@@ -171,7 +172,12 @@ static void on_request(struct cq_tag *t, bool ok)
 	s->arrived_us = clock_mono_us();
 	close.data.recv_close_on_server.cancelled = &s->cancelled;
 	start(s, &close, 1, &s->on_close);
-	ops_of(s)->open(s);
+	if (s->method->rpc->local_only && !server_peer_is_local(s->core)) {
+		status_of(&denied, ERR_DENIED, "answers loopback peers only");
+		stream_finish(s, &denied);
+	} else {
+		ops_of(s)->open(s);
+	}
 	stream_unref(s);
 }
 
@@ -232,16 +238,12 @@ bool stream_sending(const struct stream *s)
 	return s->sending;
 }
 
-bool stream_send(struct stream *s, const ProtobufCMessage *msg)
+/* Sends one message; takes the slice over. The first one brings the initial metadata with it. */
+static bool send_slice(struct stream *s, grpc_slice packed)
 {
 	grpc_op ops[2];
 	size_t n = 0;
-	grpc_slice packed;
 
-	if (s->sending || s->finishing)
-		return false;
-	packed = grpc_slice_malloc(protobuf_c_message_get_packed_size(msg));
-	protobuf_c_message_pack(msg, GRPC_SLICE_START_PTR(packed));
 	s->outgoing = grpc_raw_byte_buffer_create(&packed, 1);
 	grpc_slice_unref(packed);
 	if (!s->greeted)
@@ -249,7 +251,29 @@ bool stream_send(struct stream *s, const ProtobufCMessage *msg)
 	s->greeted = true;
 	ops[n++] = (grpc_op){ .op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = s->outgoing };
 	s->sending = start(s, ops, n, &s->on_sent);
-	return s->sending;
+	if (!s->sending) {
+		grpc_byte_buffer_destroy(s->outgoing);
+		s->outgoing = NULL;
+	}
+	return true; /* a stream that takes no more has ended: gone follows */
+}
+
+bool stream_send(struct stream *s, const ProtobufCMessage *msg)
+{
+	grpc_slice packed;
+
+	if (s->sending || s->finishing)
+		return false;
+	packed = grpc_slice_malloc(protobuf_c_message_get_packed_size(msg));
+	protobuf_c_message_pack(msg, GRPC_SLICE_START_PTR(packed));
+	return send_slice(s, packed);
+}
+
+bool stream_send_packed(struct stream *s, void *bytes, size_t n)
+{
+	if (s->sending || s->finishing)
+		return false;
+	return send_slice(s, grpc_slice_new(bytes, n, free));
 }
 
 void stream_finish(struct stream *s, const struct status *why)

@@ -25,6 +25,8 @@ void stream_set_state(struct stream *s, void *state);
 void stream_read(struct stream *s);                            /* ask for the next message */
 /* False when the message before is not out yet, or the stream has ended. msg is packed before it returns. */
 bool stream_send(struct stream *s, const ProtobufCMessage *msg);
+/* The same for a message packed already; takes bytes (from malloc) over when it returns true. */
+bool stream_send_packed(struct stream *s, void *bytes, size_t n);
 bool stream_sending(const struct stream *s);
 /* Ends the stream after what was sent; only once. NULL: OK. */
 void stream_finish(struct stream *s, const struct status *why);

@@ -248,19 +248,22 @@ static bool check_meaning(const struct conf *c, FILE *errors)
 		{ is_currency(c->reporting_currency), "REPORTING_CURRENCY", c->reporting_currency,
 		  "is not three capital letters (ISO 4217)" },
 		{ is_address(c->listen_address), "LISTEN_ADDRESS", c->listen_address, "is no IPv4 or IPv6 address" },
-		{ *c->db_host, "DB_HOST", "", "is empty" },
-		{ *c->db_name, "DB_NAME", "", "is empty" },
-		{ *c->db_user, "DB_USER", "", "is empty" },
-		{ *c->pii_hmac_key_id, "PII_HMAC_KEY_ID", "", "is empty" },
-		{ !key || key >= 32, "PII_HMAC_KEY", "its value", "is shorter than 32 bytes" },
-		{ c->grpc_port != c->http_port, "HTTP_PORT", "its value", "is GRPC_PORT as well" },
+		{ *c->db_host, "DB_HOST", NULL, "is empty" },
+		{ *c->db_name, "DB_NAME", NULL, "is empty" },
+		{ *c->db_user, "DB_USER", NULL, "is empty" },
+		{ *c->pii_hmac_key_id, "PII_HMAC_KEY_ID", NULL, "is empty" },
+		{ !key || key >= 32, "PII_HMAC_KEY", NULL, "is shorter than 32 bytes" },
+		{ c->grpc_port != c->http_port, "HTTP_PORT", NULL, "is the same as GRPC_PORT" },
 	};
 	bool ok = true;
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
 		if (checks[i].ok)
 			continue;
-		fprintf(errors, "%s: \"%.60s\" %s\n", checks[i].name, checks[i].value, checks[i].wrong);
+		if (checks[i].value)
+			fprintf(errors, "%s: \"%.60s\" %s\n", checks[i].name, checks[i].value, checks[i].wrong);
+		else
+			fprintf(errors, "%s %s\n", checks[i].name, checks[i].wrong);
 		ok = false;
 	}
 	return ok;

@@ -11,7 +11,7 @@
 #define ERR_TABLE(X)                                                                               \
 	X(ERR_INVALID,      3, false)  /* the caller's argument is wrong            */             \
 	X(ERR_NOT_FOUND,    5, false)                                                              \
-	X(ERR_STATE,        9, false)  /* FAILED_PRECONDITION                       */             \
+	X(ERR_PRECONDITION, 9, false)                                                                         \
 	X(ERR_DENIED,       7, false)                                                              \
 	X(ERR_QUOTA,        8, true)   /* a ceiling: queue, memory, connections     */             \
 	X(ERR_STORE,       14, true)   /* PostgreSQL away or told us to come back   */             \

@@ -71,21 +71,23 @@ static bool write_line(const char *line, size_t n)
 	return done == (ssize_t)n;
 }
 
-/* Appends s as the inside of a JSON string, at most until `end`; returns the new end of the line. */
+/* Appends s as the inside of a JSON string, at most until `end`; returns the new end of the line. Line ends
+ * (libpq's messages have them) and other controls become blanks. */
 static char *put_escaped(char *at, const char *end, const char *s)
 {
-	for (; *s && end - at > 6; s++) {
+	char *start = at;
+
+	for (; *s && end - at > 2; s++) {
 		unsigned char c = (unsigned char)*s;
 
-		if (c == '"' || c == '\\') {
+		if (c == '"' || c == '\\')
 			*at++ = '\\';
-			*at++ = (char)c;
-		} else if (c < 0x20 || c == 0x7f) {
-			at += snprintf(at, 7, "\\u%04x", c);
-		} else {
-			*at++ = c < 0x80 ? (char)c : '?'; /* keeps the line valid UTF-8 whatever s holds */
-		}
+		if (c < 0x20 || c == 0x7f)
+			c = ' ';
+		*at++ = c < 0x80 ? (char)c : '?'; /* keeps the line valid UTF-8 whatever s holds */
 	}
+	while (at > start && at[-1] == ' ')
+		at--;
 	return at;
 }
 

@@ -169,12 +169,13 @@ void metrics_use_slot(unsigned index)
 		metric_add(metric_get(M_EVENTS, "unknown", "refused"), unanswered);
 }
 
+/* Labels are short ASCII text, whatever a client sent. */
 static void clean_label(char *to, const char *from)
 {
 	size_t n = 0;
 
 	for (; from[n] && n < LABEL_BYTES - 1; n++)
-		to[n] = ((unsigned char)from[n] < 0x20 && from[n] != '\n') || (unsigned char)from[n] >= 0x7f ? '?' : from[n];
+		to[n] = (from[n] >= 0x20 && from[n] < 0x7f) || from[n] == '\n' ? from[n] : '?';
 	to[n] = 0;
 }
 

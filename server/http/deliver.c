@@ -1,0 +1,127 @@
+#include "server/http/deliver.h"
+
+#include "server/http/base64.h"
+#include "server/http/event_run.h"
+#include "server/http/http_error.h"
+#include "server/http/media.h"
+#include "storage/base/json.h"
+
+uint32_t deliver_ceiling(const struct http_request *r)
+{
+	return media_is(http_header(r, "Content-Type"), "application/json") ? EVENTS_MAX_BYTES : EVENT_MAX_BYTES;
+}
+
+static void print_verdict(struct buf *b, enum outcome o, const struct rejection *error)
+{
+	switch (o) {
+	case OUT_STORED:
+		buf_puts(b, "\"status\":\"SUCCESS\",\"result\":\"stored\"");
+		break;
+	case OUT_DUPLICATE:
+		buf_puts(b, "\"status\":\"SUCCESS\",\"result\":\"duplicate\"");
+		break;
+	case OUT_REJECTED:
+		buf_puts(b, "\"status\":\"SUCCESS\",\"result\":\"rejected\"");
+		if (error)
+			event_run_print_error(b, error);
+		break;
+	default:
+		buf_puts(b, "\"status\":\"RETRY\"");
+	}
+}
+
+/* The rejection of event i; results are in order of index, *at moves along. */
+static const struct rejection *error_of(const struct ingest_result *results, uint32_t n, uint32_t *at, uint32_t i)
+{
+	while (*at < n && results[*at].index < i)
+		++*at;
+	return *at < n && results[*at].index == i ? results[*at].error : NULL;
+}
+
+static struct slice single_event(struct event_run *run, struct slice element, uint32_t i)
+{
+	(void)run, (void)i;
+	return element;
+}
+
+static bool single_settled(struct event_run *run, const struct ingest_request *q)
+{
+	uint32_t n = 0, at = 0;
+	const struct ingest_result *results = q ? ingest_results(q, &n) : NULL;
+
+	buf_putc(&run->out, '{');
+	print_verdict(&run->out, q ? ingest_outcome(q, 0) : OUT_UNAVAILABLE, error_of(results, n, &at, 0));
+	buf_putc(&run->out, '}');
+	return false;
+}
+
+static void single_end(struct event_run *run)
+{
+	event_run_answer(run, 200);
+}
+
+/* The text of a JSON string; p == NULL when it is none. */
+static struct slice text_of(struct arena *a, struct slice token)
+{
+	const char *why;
+	const struct json *j = token.n && *token.p == '"' ? json_parse(a, token, &why) : NULL;
+
+	return j && j->type == JSON_STRING ? j->text : (struct slice){ 0 };
+}
+
+/* An entry's event: an object; or a string, with the bytes in base64 or as they are. */
+static struct slice bulk_event(struct event_run *run, struct slice entry, uint32_t i)
+{
+	struct slice event = json_walk_find(entry, SLICE("\"event\"")), text, bytes;
+
+	text = text_of(&run->arena, json_walk_find(entry, SLICE("\"entryId\"")));
+	run->ids[i] = (struct slice){ arena_strndup(&run->arena, text.n ? text.p : "", text.n), text.n };
+	if (!run->ids[i].p)
+		run->ids[i].n = 0;
+	if (!event.p)
+		return entry;
+	if (*event.p != '"' || event.n > 2 * EVENT_MAX_BYTES)
+		return event;
+	text = text_of(&run->arena, event);
+	bytes = text.p ? base64_read(&run->arena, text) : text;
+	return bytes.p ? bytes : text.p ? text : event;
+}
+
+static bool bulk_settled(struct event_run *run, const struct ingest_request *q)
+{
+	uint32_t n = 0, at = 0;
+	const struct ingest_result *results = q ? ingest_results(q, &n) : NULL;
+	struct buf *b = &run->out;
+
+	for (uint32_t i = 0; i < run->n; i++) {
+		buf_puts(b, run->before + i ? ",{\"entryId\":" : "{\"statuses\":[{\"entryId\":");
+		buf_json_string(b, run->ids[i]);
+		buf_putc(b, ',');
+		print_verdict(b, q ? ingest_outcome(q, i) : OUT_UNAVAILABLE, error_of(results, n, &at, i));
+		buf_putc(b, '}');
+	}
+	return !b->failed;
+}
+
+static void bulk_end(struct event_run *run)
+{
+	buf_puts(&run->out, run->before ? "]}" : "{\"statuses\":[]}");
+	event_run_answer(run, 200);
+}
+
+void deliver_post(struct http_request *r)
+{
+	static const struct event_run_ops single = { single_event, single_settled, single_end };
+	static const struct event_run_ops bulk = { bulk_event, bulk_settled, bulk_end };
+	struct slice body = http_body(r), entries = { 0 };
+	bool may_be_bulk = !media_is(http_header(r, "Content-Type"), "application/cloudevents+json");
+
+	if (may_be_bulk)
+		entries = json_walk_find(body, SLICE("\"entries\""));
+	if (!entries.p && body.n > EVENT_MAX_BYTES)
+		http_error(r, 413, ERR_INVALID, "an event is at most 1 MiB");
+	else if (entries.p && json_walk_whole(entries))
+		event_run_start(r, &bulk, entries, body);
+	else
+		event_run_start(r, &single, (struct slice){ 0 }, body);
+}

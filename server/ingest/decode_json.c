@@ -1,0 +1,176 @@
+#include "server/ingest/reject.h"
+
+#include <stdint.h>
+
+static bool malformed(struct rejection *rej, const char *field, const char *why)
+{
+	if (strcmp(why, "out of memory") == 0)
+		return reject_memory(rej);
+	return reject(rej, REJECT_MALFORMED_JSON, field, why);
+}
+
+/* Attributes are strings; an integer is taken as its text. */
+static void attribute(struct event_in *in, const struct json *m, const char *name, struct slice *out)
+{
+	if (m->type == JSON_STRING)
+		*out = m->text;
+	else if (m->type == JSON_NUMBER && !memchr(m->text.p, '.', m->text.n) && !memchr(m->text.p, 'e', m->text.n) &&
+		 !memchr(m->text.p, 'E', m->text.n))
+		*out = m->text;
+	else if (m->type != JSON_NULL && !in->bad_field)
+		in->bad_field = name;
+}
+
+static int base64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* RFC 4648 with padding. p NULL: it is none, or the arena is full. */
+static struct slice base64(struct arena *a, struct slice s)
+{
+	struct slice none = { NULL, 0 };
+	size_t pad = 0, n = 0;
+	uint32_t bits = 0;
+	char *out;
+
+	if (s.n % 4 != 0)
+		return none;
+	while (pad < 2 && pad < s.n && s.p[s.n - 1 - pad] == '=')
+		pad++;
+	out = arena_alloc(a, s.n / 4 * 3 + 1);
+	if (!out)
+		return none;
+	for (size_t i = 0; i < s.n - pad; i++) {
+		int d = base64_digit(s.p[i]);
+
+		if (d < 0)
+			return none;
+		bits = bits << 6 | (uint32_t)d;
+		if (i % 4 != 0)
+			out[n++] = (char)(bits >> (6 - 2 * (i % 4)));
+	}
+	return (struct slice){ out, n };
+}
+
+struct members {
+	const struct json *data, *base64;
+};
+
+static void read_members(const struct json *event, struct event_in *in, struct members *d)
+{
+	const struct {
+		const char *name;
+		struct slice *to;
+	} attributes[] = {
+		{ "id", &in->id }, { "source", &in->source }, { "type", &in->type }, { "time", &in->time },
+		{ "specversion", &in->spec_version },
+	}, extensions[] = {
+		{ "topic", &in->topic }, { "traceparent", &in->traceparent }, { "sequence", &in->sequence },
+	};
+
+	for (const struct json *m = event->child; m; m = m->next) {
+		for (size_t i = 0; i < sizeof(attributes) / sizeof(*attributes); i++)
+			if (slice_is(m->key, attributes[i].name))
+				attribute(in, m, attributes[i].name, attributes[i].to);
+		for (size_t i = 0; i < sizeof(extensions) / sizeof(*extensions); i++)
+			if (slice_is(m->key, extensions[i].name) && (m->type == JSON_STRING || m->type == JSON_NUMBER))
+				*extensions[i].to = m->text;
+		if (slice_is(m->key, "data") && m->type != JSON_NULL)
+			d->data = m;
+		else if (slice_is(m->key, "data_base64") && m->type != JSON_NULL)
+			d->base64 = m;
+	}
+}
+
+/* data_base64: bytes that must be JSON. */
+static bool decode_base64(struct arena *a, const struct json *v, struct event_in *in, struct rejection *rej)
+{
+	const char *why = "not base64";
+	struct slice bytes;
+
+	if (v->type != JSON_STRING) {
+		in->bad_field = in->bad_field ? in->bad_field : "data_base64";
+		return true;
+	}
+	bytes = base64(a, v->text);
+	in->data = bytes.p ? json_parse(a, bytes, &why) : NULL;
+	return in->data || malformed(rej, "data_base64", why);
+}
+
+/* The string member `name` of the object that starts text, found by brackets alone; p NULL: none, or one
+ * that would have to be unescaped. */
+static struct slice shallow_member(struct slice text, const char *name, bool string)
+{
+	struct slice none = { NULL, 0 }, key, value;
+	size_t at = 0, n = strlen(name);
+
+	while (at < text.n && memchr(" \t\r\n", text.p[at], 4))
+		at++;
+	if (at >= text.n || text.p[at++] != '{')
+		return none;
+	for (;;) {
+		key = json_skip(text, &at);
+		while (at < text.n && memchr(" \t\r\n", text.p[at], 4))
+			at++;
+		if (!key.p || at >= text.n || text.p[at++] != ':')
+			return none;
+		value = json_skip(text, &at);
+		if (!value.p)
+			return none;
+		if (key.n == n + 2 && memcmp(key.p + 1, name, n) == 0)
+			break;
+		while (at < text.n && memchr(" \t\r\n", text.p[at], 4))
+			at++;
+		if (at >= text.n || text.p[at++] != ',')
+			return none;
+	}
+	if (!string)
+		return value;
+	if (value.n < 2 || *value.p != '"' || value.p[value.n - 1] != '"' || memchr(value.p, '\\', value.n))
+		return none;
+	value = (struct slice){ value.p + 1, value.n - 2 };
+	return json_utf8_valid(value) ? value : none;
+}
+
+/* Of an event that is too large to be parsed: enough to know it again when it comes once more. */
+static void identify(struct slice text, struct event_in *in)
+{
+	struct slice own = shallow_member(shallow_member(text, "data", false), "event_id", true);
+
+	in->id = own.n ? own : shallow_member(text, "id", true);
+	in->source = shallow_member(text, "source", true);
+	in->type = shallow_member(text, "type", true);
+	in->topic = shallow_member(text, "topic", true);
+	in->traceparent = shallow_member(text, "traceparent", true);
+}
+
+bool event_decode_json(struct arena *a, struct slice text, struct slice route, struct event_in *in,
+		       struct rejection *rej)
+{
+	struct members d = { NULL, NULL };
+	const struct json *event;
+	const char *why = "";
+
+	*in = (struct event_in){ .route = route, .raw = text };
+	if (text.n > EVENT_MAX_BYTES) {
+		identify(text, in);
+		return reject(rej, REJECT_TOO_LARGE, "", "the event is larger than 1 MiB");
+	}
+	event = json_parse(a, text, &why);
+	if (!event)
+		return malformed(rej, "", why);
+	if (event->type != JSON_OBJECT)
+		return malformed(rej, "", "an event is a JSON object");
+	read_members(event, in, &d);
+	in->data = d.data;
+	if (!d.data && d.base64)
+		return decode_base64(a, d.base64, in, rej);
+	return true;
+}

@@ -1,0 +1,19 @@
+/* server/ingest/envelope.h -- what an event's attributes say, for its row as for its dead letter.
+ * Memory: slices of the event. Threads: one. Blocking: never. */
+#ifndef SERVER_INGEST_ENVELOPE_H
+#define SERVER_INGEST_ENVELOPE_H
+
+#include "server/ingest/event.h"
+#include "server/ingest/event_table.h"
+#include "server/ingest/pii.h"
+
+/* data.event_id, else the CloudEvent id; p NULL: neither can be read. */
+struct slice event_identity(const struct event_in *in);
+/* XXH3-128 of source, 0, identity, big-endian. False: the arena is full. */
+bool event_key_make(struct arena *a, struct slice source, struct slice identity, struct event_key *key);
+/* The name that decides the type: `type`, or the bus's topic where type is the bus's own default. */
+struct slice event_topic_name(const struct event_in *in);
+/* The trace's 32 hex digits, when traceparent is a valid one of W3C and not all zero; p NULL otherwise. */
+struct slice event_trace(struct slice traceparent);
+
+#endif

@@ -1,0 +1,113 @@
+#include "server/ingest/feed.h"
+
+enum { EVENTS_A_TURN = 250 };
+
+typedef Api__Analytics__V1__PublishEventsResponse response;
+typedef Api__Analytics__V1__EventResult result;
+typedef Api__Analytics__V1__EventError error;
+
+static void on_next_turn(struct ev_loop *ev, ev_timer *t, int revents)
+{
+	(void)ev, (void)revents;
+	feed_run(t->data);
+}
+
+/* How many events the request holds; false when it is no such message. */
+static bool count_events(struct slice request, uint32_t *n)
+{
+	struct slice event;
+	size_t at = 0;
+	bool bad = false;
+
+	for (*n = 0; event_next_proto(request, &at, &event, &bad); ++*n)
+		;
+	return !bad;
+}
+
+enum err_code feed_open(struct feed *f, const struct services *s, struct slice bytes,
+			void (*settled)(struct ingest_request *r, void *ctx), void *ctx, struct err *e)
+{
+	uint32_t n;
+
+	if (!count_events(bytes, &n))
+		return err_set(e, ERR_INVALID, "the message cannot be decoded");
+	if (n > FEED_MAX_EVENTS)
+		return err_set(e, ERR_INVALID, "at most %d events a message", FEED_MAX_EVENTS);
+	f->services = s;
+	f->bytes = bytes;
+	f->at = 0;
+	ev_init(&f->next_turn, on_next_turn);
+	f->next_turn.data = f;
+	return ingest_open(s->ingest, bytes.n, settled, ctx, &f->request, e);
+}
+
+void feed_run(struct feed *f)
+{
+	struct slice event;
+	bool bad = false;
+
+	for (int i = 0; i < EVENTS_A_TURN; i++) {
+		if (!event_next_proto(f->bytes, &f->at, &event, &bad)) {
+			ingest_close(f->request);
+			if (f->consumed)
+				f->consumed(f);
+			return;
+		}
+		ingest_proto(f->request, event, SLICE("PublishEvents"));
+	}
+	loop_timer(f->services->loop, &f->next_turn, 0, 0);
+}
+
+void feed_abandon(struct feed *f)
+{
+	loop_timer_stop(f->services->loop, &f->next_turn);
+	ingest_close(f->request);
+}
+
+static error *error_of(struct arena *a, const struct rejection *rej)
+{
+	error *e = arena_alloc(a, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	api__analytics__v1__event_error__init(e);
+	e->code = (char *)reject_name(rej->code);
+	e->field = (char *)rej->field;
+	e->message = (char *)rej->message;
+	return e;
+}
+
+static void fill_result(struct arena *a, result *to, const struct ingest_result *from)
+{
+	api__analytics__v1__event_result__init(to);
+	to->has_index = true;
+	to->index = (int32_t)from->index;
+	to->event_id = from->event_id.p ? arena_strndup(a, from->event_id.p, from->event_id.n) : NULL;
+	to->status = from->outcome == OUT_REJECTED ? "rejected" : "duplicate";
+	if (from->outcome == OUT_REJECTED && from->error)
+		to->error = error_of(a, from->error);
+}
+
+response *feed_answer(struct arena *a, struct ingest_request *r)
+{
+	response *out = arena_alloc(a, sizeof(*out));
+	uint32_t n;
+	const struct ingest_result *from = ingest_results(r, &n);
+	result *list = arena_alloc(a, n * sizeof(*list) + 1);
+	result **pointers = arena_alloc(a, n * sizeof(*pointers) + 1);
+
+	if (!out || !list || !pointers)
+		return NULL;
+	api__analytics__v1__publish_events_response__init(out);
+	out->has_accepted = out->has_duplicates = out->has_rejected = true;
+	out->accepted = ingest_count(r, OUT_STORED);
+	out->duplicates = ingest_count(r, OUT_DUPLICATE);
+	out->rejected = ingest_count(r, OUT_REJECTED);
+	for (uint32_t i = 0; i < n; i++) {
+		fill_result(a, &list[i], &from[i]);
+		pointers[i] = &list[i];
+	}
+	out->n_results = n;
+	out->results = pointers;
+	return out;
+}

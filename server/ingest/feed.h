@@ -1,0 +1,34 @@
+/* server/ingest/feed.h -- hands the events of one PublishEventsRequest to ingestion, some a turn of the loop,
+ * so that a large batch does not keep small calls waiting; and makes the answer of what became of them.
+ * Memory: embedded in its caller; the request's bytes must live until `consumed`. Threads: the reactor.
+ * Blocking: never. */
+#ifndef SERVER_INGEST_FEED_H
+#define SERVER_INGEST_FEED_H
+
+#include "api/analytics/v1/ingest.pb-c.h"
+#include "server/ingest/ingest.h"
+#include "server/services.h"
+
+enum { FEED_MAX_EVENTS = 5000 };
+
+struct feed {
+	const struct services *services;
+	struct slice bytes;
+	size_t at;
+	struct ingest_request *request;
+	ev_timer next_turn;
+	void (*consumed)(struct feed *f);  /* every event was taken, bytes are not needed any more; may be NULL */
+};
+
+/* Checks the request and opens it; the events follow from feed_run. settled(request, ctx) runs once, later.
+ * ERR_INVALID: no such message, or more than FEED_MAX_EVENTS (e names it); ERR_QUOTA: the budget is used up. */
+MUST_CHECK enum err_code feed_open(struct feed *f, const struct services *s, struct slice bytes,
+				   void (*settled)(struct ingest_request *r, void *ctx), void *ctx,
+				   struct err *e);
+void feed_run(struct feed *f);
+void feed_abandon(struct feed *f);  /* the bytes go away before `consumed`: the rest is not taken */
+
+/* The answer for a settled request, in the arena. NULL when the arena is full. */
+Api__Analytics__V1__PublishEventsResponse *feed_answer(struct arena *a, struct ingest_request *r);
+
+#endif

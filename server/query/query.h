@@ -1,0 +1,13 @@
+/* server/query/query.h -- the handlers of AnalyticsService, one a file.
+ * Each asks PostgreSQL on the pool of read connections, in one snapshot, with the caller's
+ * deadline; a caller that leaves ends its question. Memory: the call's arena. Threads: the reactor.
+ * Blocking: never. */
+#ifndef SERVER_QUERY_QUERY_H
+#define SERVER_QUERY_QUERY_H
+
+#include "server/wire/call.h"
+
+/* GetDashboardOverview. Items without a category make an entry of salesByCategory without one. */
+void query_overview(struct call *c, const ProtobufCMessage *req);
+
+#endif

@@ -1,0 +1,379 @@
+#include "storage/event_work.h"
+
+#include "storage/base/log.h"
+#include "storage/pg/sqlstate.h"
+#include "storage/pg/types.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	MAX_RETRIES = 5,
+	MAX_REMADE = 2,
+	PARAMS_KEEP_BYTES = 8 << 20,
+};
+
+static const double retry_first_s = 0.005;
+
+bool work_free(const struct work *w)
+{
+	return !w->events && !w->letters;
+}
+
+unsigned works_of(const struct connection *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < WORKS_PER_CONNECTION; i++)
+		n += !work_free(&c->works[i]);
+	return n;
+}
+
+/* Months */
+
+static bool month_known(const struct event_store *s, int32_t month)
+{
+	for (unsigned i = 0; i < s->nmonths; i++)
+		if (s->months[i] == month)
+			return true;
+	return false;
+}
+
+static void month_learn(struct event_store *s, int32_t month)
+{
+	if (month_known(s, month))
+		return;
+	if (s->nmonths == MAX_MONTHS)
+		s->nmonths = 0; /* making them again does no harm */
+	s->months[s->nmonths++] = month;
+}
+
+/* The first month of a waiting row that is not known to have its partition. */
+static bool month_missing(const struct work *w, int32_t *month)
+{
+	const struct event_batch *b = w->events;
+	const struct event_store *s = w->conn->store;
+	int32_t last = INT32_MIN;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct batch_entry *e = &b->entries[i];
+
+		if (e->verdict != ROW_PENDING || e->month == last)
+			continue;
+		last = e->month;
+		if (!month_known(s, last)) {
+			*month = last;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What is sent */
+
+static enum err_code submit(struct work *w, void (*done)(struct pgq_unit *), const char *name,
+			    const char *param, size_t bytes, bool in_binary)
+{
+	const int length = (int)bytes, format = in_binary;
+	const struct pgq_statement st = { .name = name, .nparams = 1, .params = &param, .lengths = &length,
+					  .formats = &format, .result_format = 1 };
+
+	w->unit.done = done;
+	return pgq_submit(&w->conn->q, &w->unit, &st, 1);
+}
+
+/* The same with what is in s->params. */
+static enum err_code submit_params(struct work *w, void (*done)(struct pgq_unit *), const char *name)
+{
+	struct buf *p = &w->conn->store->params;
+	enum err_code c = p->failed ? ERR_QUOTA : submit(w, done, name, p->p, p->n, true);
+
+	if (p->cap > PARAMS_KEEP_BYTES)
+		buf_reset(p);
+	return c;
+}
+
+/* Starts an array of n elements in s->params. */
+static void begin_array(struct event_store *s, uint32_t oid, uint32_t n)
+{
+	char *at;
+
+	buf_clear(&s->params);
+	if ((at = buf_reserve(&s->params, PG_ARRAY_HEAD_BYTES)))
+		pg_put_array_head(at, oid, n);
+}
+
+static void on_month(struct pgq_unit *u);
+static void on_stored(struct pgq_unit *u);
+static void on_digests(struct pgq_unit *u);
+static void on_letters(struct pgq_unit *u);
+
+static enum err_code send_month(struct work *w, int32_t month)
+{
+	char text[40];
+	int n = snprintf(text, sizeof(text), "%04d-%02d-01 00:00:00+00", month / 12, month % 12 + 1);
+
+	w->month = month;
+	return submit(w, on_month, "ingest_month", text, (size_t)n, false);
+}
+
+static uint32_t count_verdict(const struct event_batch *b, struct range r, enum row_verdict v)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = r.from; i < r.from + r.n; i++)
+		n += b->entries[i].verdict == v;
+	return n;
+}
+
+static enum err_code send_range(struct work *w, struct range r, uint32_t rows)
+{
+	const struct event_batch *b = w->events;
+	struct event_store *s = w->conn->store;
+
+	begin_array(s, w->conn->q.event_row_oid, rows);
+	for (uint32_t i = r.from; i < r.from + r.n; i++)
+		if (b->entries[i].verdict == ROW_PENDING)
+			buf_put(&s->params, b->rows.p + b->entries[i].at, b->entries[i].len);
+	return submit_params(w, on_stored, "ingest_events");
+}
+
+static enum err_code send_digests(struct work *w, uint32_t keys)
+{
+	const struct event_batch *b = w->events;
+	struct event_store *s = w->conn->store;
+	char *at;
+
+	begin_array(s, PG_OID_UUID, keys);
+	for (uint32_t i = 0; i < b->n; i++)
+		if (b->entries[i].verdict == ROW_DUPLICATE && (at = buf_reserve(&s->params, PG_UUID_BYTES)))
+			pg_put_uuid(at, b->entries[i].key.b);
+	return submit_params(w, on_digests, "ingest_digests");
+}
+
+static enum err_code send_letters(struct work *w)
+{
+	struct event_store *s = w->conn->store;
+
+	begin_array(s, w->conn->q.letter_row_oid, w->letters->n);
+	buf_put(&s->params, w->letters->rows.p, w->letters->rows.n);
+	return submit_params(w, on_letters, "letter_put");
+}
+
+/* A batch's way */
+
+/* w is free again before done() runs, so that done() may put the next batch. */
+void work_finish(struct work *w, enum err_code c)
+{
+	struct connection *conn = w->conn;
+	struct event_batch *events = w->events;
+	struct letter_batch *letters = w->letters;
+
+	loop_timer_stop(conn->store->loop, &w->timer);
+	w->events = NULL;
+	w->letters = NULL;
+	if (events)
+		events->done(events, c);
+	else
+		letters->done(letters, c);
+	if (conn->retiring && !works_of(conn))
+		pgq_close(&conn->q);
+}
+
+/* Sends what comes next. *over: nothing was left to send. */
+static enum err_code send_next(struct work *w, bool *over)
+{
+	const struct event_batch *b = w->events;
+	int32_t month;
+	uint32_t n;
+
+	if (!b)
+		return send_letters(w);
+	if (w->nranges && month_missing(w, &month))
+		return send_month(w, month);
+	for (; w->nranges; w->nranges--) {
+		struct range r = w->ranges[w->nranges - 1];
+
+		if ((n = count_verdict(b, r, ROW_PENDING)))
+			return send_range(w, r, n);
+	}
+	if ((n = count_verdict(b, (struct range){ 0, b->n }, ROW_DUPLICATE)))
+		return send_digests(w, n);
+	*over = true;
+	return ERR_OK;
+}
+
+static void go_on(struct work *w)
+{
+	bool over = false;
+	enum err_code c = send_next(w, &over);
+
+	if (c || over)
+		work_finish(w, c ? ERR_STORE : ERR_OK);
+}
+
+static void on_retry(struct ev_loop *ev, ev_timer *t, int revents)
+{
+	struct work *w = t->data;
+
+	(void)ev;
+	(void)revents;
+	w->conn->store->loop->changed = true; /* the timer ended by itself */
+	go_on(w);
+}
+
+/* What every unit's end has in common. True when it went well or its values were refused: the caller
+ * goes on; otherwise the batch waits for another try or is over. */
+static bool settled(struct work *w)
+{
+	switch (w->unit.code) {
+	case ERR_OK:
+		w->retries = 0;
+		return true;
+	case ERR_DATA:
+		return true;
+	case ERR_RETRY:
+		if (w->retries++ < MAX_RETRIES && !w->conn->store->destroying) {
+			double chance = (double)random() / (double)RAND_MAX;
+
+			loop_timer(w->conn->store->loop, &w->timer,
+				   retry_first_s * (1 << w->retries) * (0.5 + chance), 0);
+			return false;
+		}
+		break;
+	default:
+		break;
+	}
+	work_finish(w, ERR_STORE);
+	return false;
+}
+
+static struct work *work_of(struct pgq_unit *u)
+{
+	return (struct work *)((char *)u - offsetof(struct work, unit));
+}
+
+static void on_month(struct pgq_unit *u)
+{
+	struct work *w = work_of(u);
+	struct event_batch *b = w->events;
+
+	if (!settled(w))
+		return;
+	if (u->code == ERR_OK)
+		month_learn(w->conn->store, w->month);
+	else /* no such month in PostgreSQL's calendar */
+		for (uint32_t i = 0; i < b->n; i++)
+			if (b->entries[i].month == w->month && b->entries[i].verdict == ROW_PENDING)
+				b->entries[i].verdict = ROW_POISON;
+	go_on(w);
+}
+
+int entry_order(const void *a, const void *b)
+{
+	return memcmp(((const struct batch_entry *)a)->key.b, ((const struct batch_entry *)b)->key.b,
+		      sizeof(struct event_key));
+}
+
+static struct batch_entry *entry_of(const struct event_batch *b, const char *key)
+{
+	struct batch_entry like;
+
+	memcpy(like.key.b, key, sizeof(like.key.b));
+	return bsearch(&like, b->entries, b->n, sizeof(*b->entries), entry_order);
+}
+
+/* A row of the range at hand was refused: search the halves, the lower one first. */
+static void bisect(struct work *w)
+{
+	struct range r = w->ranges[--w->nranges];
+	struct event_batch *b = w->events;
+
+	if (count_verdict(b, r, ROW_PENDING) == 1) {
+		for (uint32_t i = r.from; i < r.from + r.n; i++)
+			if (b->entries[i].verdict == ROW_PENDING)
+				b->entries[i].verdict = ROW_POISON;
+		log_warn("event_store", "a row was refused: SQLSTATE %s", w->unit.state);
+		return;
+	}
+	assert(w->nranges + 2 <= MAX_RANGES);
+	w->ranges[w->nranges++] = (struct range){ r.from + r.n / 2, r.n - r.n / 2 };
+	w->ranges[w->nranges++] = (struct range){ r.from, r.n / 2 };
+}
+
+static void on_stored(struct pgq_unit *u)
+{
+	struct work *w = work_of(u);
+	struct event_batch *b = w->events;
+	const PGresult *r = u->results[0];
+	struct range at;
+
+	if (!settled(w))
+		return;
+	if (u->code == ERR_OK) {
+		at = w->ranges[--w->nranges];
+		for (uint32_t i = at.from; i < at.from + at.n; i++)
+			if (b->entries[i].verdict == ROW_PENDING)
+				b->entries[i].verdict = ROW_STORED;
+		for (int i = 0; i < PQntuples(r); i++)
+			/* Or a conflict: see on_digests. */
+			entry_of(b, PQgetvalue(r, i, 0))->verdict = ROW_DUPLICATE;
+		w->remade = 0;
+	} else if (sqlstate_is_no_partition(r) && w->remade < MAX_REMADE) {
+		w->remade++;
+		w->conn->store->nmonths = 0; /* one was taken away; which, PostgreSQL does not say */
+	} else {
+		bisect(w);
+	}
+	go_on(w);
+}
+
+static void on_digests(struct pgq_unit *u)
+{
+	struct work *w = work_of(u);
+	const PGresult *r = u->results[0];
+
+	if (!settled(w))
+		return;
+	for (int i = 0; u->code == ERR_OK && i < PQntuples(r); i++) {
+		struct batch_entry *e = entry_of(w->events, PQgetvalue(r, i, 0));
+		const char *digest = PQgetvalue(r, i, 1);
+
+		/* Digests of another version cannot be compared: the identity decides alone. */
+		if ((uint8_t)digest[0] == e->digest[0] && memcmp(digest, e->digest, sizeof(e->digest)) != 0)
+			e->verdict = ROW_CONFLICT;
+	}
+	work_finish(w, u->code == ERR_OK ? ERR_OK : ERR_STORE);
+}
+
+static void on_letters(struct pgq_unit *u)
+{
+	struct work *w = work_of(u);
+
+	if (settled(w))
+		work_finish(w, u->code);
+}
+
+void work_init(struct work *w, struct connection *c)
+{
+	w->conn = c;
+	ev_init(&w->timer, on_retry);
+	w->timer.data = w;
+}
+
+enum err_code work_start(struct work *w)
+{
+	bool over = false;
+	enum err_code c;
+
+	w->retries = w->remade = 0;
+	c = send_next(w, &over);
+	assert(!over);
+	if (c) {
+		w->events = NULL;
+		w->letters = NULL;
+	}
+	return c;
+}

@@ -1,0 +1,15 @@
+# cmake -DDIR=folder -DOUT=header -P embed.cmake: every .sql file of a folder as a C string, and a table of
+# them in the order of their names: SQL_TABLE(X) -> X(name). A file's name is its statement's name.
+file(GLOB files "${DIR}/*.sql")
+list(SORT files)
+set(text "")
+set(rows "")
+foreach(f IN LISTS files)
+  get_filename_component(name "${f}" NAME_WE)
+  string(REGEX REPLACE "[^A-Za-z0-9_]" "_" name "${name}")
+  file(READ "${f}" hex HEX)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+  string(APPEND text "static const char sql_${name}[] = {${bytes}0};\n")
+  string(APPEND rows " \\\n\tX(${name})")
+endforeach()
+file(WRITE "${OUT}" "${text}#define SQL_TABLE(X)${rows}\n")

@@ -1,0 +1,1 @@
+SELECT value FROM service_settings WHERE name = 'pii_hmac_key'

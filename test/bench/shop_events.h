@@ -1,0 +1,36 @@
+/* test/bench/shop_events.h -- PublishEvents requests as a shop sends them: per 10 events 5 page views, 3
+ * product views, a cart item and a paid order of two items, about 450 bytes of JSON each. A batch is
+ * serialized once; every further one is the same bytes with fresh identities written into them. */
+#ifndef TEST_BENCH_SHOP_EVENTS_H
+#define TEST_BENCH_SHOP_EVENTS_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+class ShopBatch
+{
+public:
+	explicit ShopBatch(int events);
+	/* The request with identities never used before, by any batch of any run. Valid until the next call. */
+	const std::string &next();
+	int size() const { return events; }
+
+private:
+	struct Slot {
+		size_t at;
+		uint32_t event;
+		bool session; /* the same for 8 events in a row */
+	};
+
+	int events;
+	std::string bytes;
+	std::vector<Slot> slots;
+};
+
+std::string fresh_id(); /* one identity, as the batches make them */
+
+/* Fails the benchmark unless reply is a PublishEventsResponse that says all `events` were accepted. */
+void must_accept(const std::string &reply, int events);
+
+#endif

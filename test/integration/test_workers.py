@@ -1,0 +1,74 @@
+"""Several workers are one service: any answers for all, and one that dies is replaced."""
+import os
+import signal
+
+from fixture import events as shop
+from fixture.service import tally
+from fixture.wait import wait_until
+
+
+def publish_over_many_connections(service, n):
+    for _ in range(n):
+        channel = service.channel()
+        assert tally(service.publish([shop.page_view()], channel)) == (1, 0, 0)
+        channel.close()
+        assert service.deliver(shop.page_view())["result"] == "stored"
+
+
+def test_metrics_from_any_sum_to_the_same(launch, db):
+    service = launch(db, workers=3)
+    assert len(service.workers()) == 3
+    publish_over_many_connections(service, 30)
+    for _ in range(30):
+        assert service.metric("events_total", type="page_view", result="stored") == 60
+        assert service.metric("events_received_total") == 60
+    assert db.value("SELECT count(*) FROM analytics_events") == 60
+
+
+def test_a_killed_worker_is_replaced(launch, db):
+    service = launch(db, workers=3)
+    publish_over_many_connections(service, 10)
+    before = set(service.workers())
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+    wait_until(
+        lambda: len(service.workers()) == 3 and victim not in service.workers(),
+        "three workers again",
+    )
+    assert before - {victim} <= set(service.workers()), "the others went on"
+    service.wait_for("ready")
+    wait_until(lambda: service.metric("worker_restarts_total") == 1, "the restart is counted")
+    assert service.metric("events_total", result="stored") == 20, "counters go on"
+    for _ in range(20):  # the new one among them must have become ready
+        wait_until(lambda: service.http("GET", "/health/ready").status == 200, "ready")
+    publish_over_many_connections(service, 10)
+    assert db.value("SELECT count(*) FROM analytics_events") == 40
+
+
+def test_workers_go_with_their_supervisor(launch, db):
+    service = launch(db, workers=2)
+    workers = service.workers()
+    service.process.kill()
+    service.process.wait(60)
+    wait_until(lambda: not [p for p in workers if alive(p)], "the workers end too")
+    service.process = None
+
+
+def alive(pid):
+    """Running, as opposed to gone or waiting to be collected."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def test_kill_of_all_workers_at_once(launch, db):
+    service = launch(db, workers=2)
+    old = service.workers()
+    for p in old:
+        os.kill(p, signal.SIGKILL)
+    wait_until(lambda: len(set(service.workers()) - set(old)) == 2, "two new workers")
+    service.wait_for("ready")
+    wait_until(lambda: service.deliver(shop.page_view()).get("result") == "stored", "stored")
+    assert os.getpgid(service.process.pid) == service.process.pid

@@ -1,0 +1,32 @@
+#include "storage/pg/sqlstate.h"
+
+#include <criterion/criterion.h>
+
+static const struct {
+	const char *state;
+	enum err_code want;
+	bool stale;
+} cases[] = {
+	{ "22021", ERR_DATA, false },  /* bad UTF-8 */
+	{ "22P02", ERR_DATA, false },  /* bad JSON */
+	{ "23502", ERR_DATA, false },  /* NULL where none may be */
+	{ "54001", ERR_DATA, false },  /* nested too deeply */
+	{ "40P01", ERR_RETRY, false }, /* deadlock */
+	{ "40001", ERR_RETRY, false },
+	{ "55P03", ERR_RETRY, false }, /* lock_timeout */
+	{ "08006", ERR_STORE, false }, { "53100", ERR_STORE, false }, { "57014", ERR_STORE, false },
+	{ "57P01", ERR_STORE, false }, { "25006", ERR_STORE, false }, { "42P01", ERR_STORE, false },
+	{ "42501", ERR_STORE, false }, { "XX000", ERR_STORE, false }, { NULL, ERR_STORE, false },
+	{ "42804", ERR_STORE, true },  /* a type made anew: never a row's fault */
+	{ "26000", ERR_STORE, true },  { "0A000", ERR_STORE, true },
+};
+
+Test(sqlstate, only_the_values_own_faults_are_data)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *name = cases[i].state ? cases[i].state : "none";
+
+		cr_expect_eq(sqlstate_code(cases[i].state), cases[i].want, "%s", name);
+		cr_expect_eq(sqlstate_is_stale(cases[i].state), cases[i].stale, "%s", name);
+	}
+}
