@@ -2,8 +2,10 @@
 
 #include "api/analytics/v1/analytics.pb-c.h"
 #include "api/analytics/v1/admin.pb-c.h"
+#include "google/protobuf/empty.pb-c.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "server/admin/admin.h"
+#include "server/dapr/dapr.h"
 #include "server/health.h"
 #include "server/ingest/publish.h"
 #include "server/ingest/stream_events.h"
@@ -15,6 +17,8 @@ enum { HEALTH_MS = 2000, PUBLISH_MS = 30000, QUERY_MS = 10000 };
 #define ANYONE false
 #define LOCAL_ONLY true
 #define ANALYTICS "/api.analytics.v1.AnalyticsService/"
+#define DAPR "/dapr.proto.runtime.v1."
+#define EMPTY &google__protobuf__empty__descriptor
 #define ADMIN "/api.analytics.v1.AdminService/"
 #define ANALYTICS_HTTP "/api/v1/analytics/"
 
@@ -22,6 +26,13 @@ const struct rpc rpcs[] = {
 	/* events in */
 	{ "/api.analytics.v1.EventIngestService/PublishEvents", NULL, publish_events, NULL, PUBLISH_MS, NULL, ANYONE },
 	{ "/api.analytics.v1.EventIngestService/StreamEvents", NULL, NULL, &stream_events, 0, NULL, ANYONE },
+
+	{ DAPR "AppCallback/ListTopicSubscriptions", EMPTY, dapr_list_subscriptions, NULL, HEALTH_MS, NULL, ANYONE },
+	{ DAPR "AppCallback/OnTopicEvent", NULL, dapr_on_topic_event, NULL, PUBLISH_MS, NULL, ANYONE },
+	{ DAPR "AppCallback/OnBulkTopicEvent", NULL, dapr_on_bulk_topic_event, NULL, PUBLISH_MS, NULL, ANYONE },
+	{ DAPR "AppCallbackAlpha/OnBulkTopicEventAlpha1", NULL, dapr_on_bulk_topic_event, NULL, PUBLISH_MS, NULL,
+	  ANYONE },
+	{ DAPR "AppCallbackHealthCheck/HealthCheck", EMPTY, dapr_health_check, NULL, HEALTH_MS, NULL, ANYONE },
 
 	/* answers */
 	{ ANALYTICS "GetDashboardOverview", &api__analytics__v1__get_dashboard_overview_request__descriptor,

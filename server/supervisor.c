@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,13 @@ enum {
 	BACKOFF_MAX_MS = 10000,
 	KILL_MARGIN_MS = 2000,   /* beyond drain_ms, before SIGKILL */
 	PORT_WAIT_MS = 2000,     /* for a predecessor that was killed to be gone */
+	HEAD_START_MS = 3000,    /* of the migrator before the workers, unless it finds PostgreSQL away */
 	MAX_WORKERS = 256,
+};
+
+struct shared {
+	struct conf conf;        /* the migrator hands the workers a key in it */
+	atomic_bool away;        /* the migrator had to wait for PostgreSQL */
 };
 
 struct child {
@@ -43,14 +50,15 @@ struct child {
 };
 
 struct supervisor {
-	struct conf *conf;       /* shared: the migrator hands the workers a key in it */
+	struct shared *shared;
+	struct conf *conf;       /* &shared->conf */
 	unsigned n;
 	struct child workers[MAX_WORKERS], migrator;
 	sigset_t signals, before;
 	pid_t self;
 	bool configured_key, migrated, stopping;
 	enum err_code failed;    /* why the service ends, unless it was asked to */
-	uint64_t kill_at_us;
+	uint64_t begun_us, kill_at_us;
 };
 
 static void take_all_descriptors(void)
@@ -153,12 +161,6 @@ static void sleep_ms(uint32_t ms)
 	nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 }, NULL);
 }
 
-/* The key is configured, or the migrator has put it into the shared settings and ended. */
-static bool key_known(const struct supervisor *s)
-{
-	return s->configured_key || s->migrated;
-}
-
 /* The migrator's life: until the schema is there, however long PostgreSQL is away. */
 static int migrate(struct supervisor *s)
 {
@@ -176,6 +178,7 @@ static int migrate(struct supervisor *s)
 			log_error(WHERE, "the service ends: %s", e.detail);
 			return EXIT_STATE;
 		}
+		atomic_store(&s->shared->away, true);
 		if (tries % 12 == 0) /* at once, then about once a minute */
 			log_warn(WHERE, "not migrated yet, trying again: %s (%s)", e.detail, err_name(c));
 		sleep_ms(wait_ms);
@@ -305,13 +308,20 @@ static void reap(struct supervisor *s)
 	}
 }
 
+/* With a schema at hand they start on it; without PostgreSQL they listen, and say that they are not ready. */
+static bool workers_may_start(const struct supervisor *s, uint64_t now)
+{
+	return s->migrated || (s->configured_key && (atomic_load(&s->shared->away) ||
+						     now - s->begun_us >= HEAD_START_MS * UINT64_C(1000)));
+}
+
 static void start_due(struct supervisor *s, uint64_t now)
 {
 	if (s->stopping)
 		return;
 	if (!s->migrated && !s->migrator.pid && now >= s->migrator.due_us)
 		start_migrator(s);
-	if (!key_known(s))
+	if (!workers_may_start(s, now))
 		return;
 	for (unsigned i = 0; i < s->n; i++)
 		if (!s->workers[i].pid && now >= s->workers[i].due_us)
@@ -335,7 +345,7 @@ static void wait_for_signal(struct supervisor *s)
 	int sig;
 
 	for (unsigned i = 0; i < s->n; i++)
-		timed = timed || (!s->workers[i].pid && key_known(s));
+		timed = timed || !s->workers[i].pid;
 	sig = timed ? sigtimedwait(&s->signals, &info, &tick) : sigwaitinfo(&s->signals, &info);
 	if (sig == SIGTERM || sig == SIGINT || sig == SIGHUP) {
 		log_info(WHERE, "signal %d: finishing what was taken, at most %u ms", sig, s->conf->drain_ms);
@@ -399,14 +409,15 @@ static enum err_code run(struct supervisor *s, struct err *e)
 
 enum err_code supervisor_run(const struct conf *conf, struct err *e)
 {
-	struct supervisor s = { .self = getpid() };
+	struct supervisor s = { .self = getpid(), .begun_us = clock_mono_us() };
 	enum err_code c;
 
-	s.conf = mmap(NULL, sizeof(*s.conf), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (s.conf == MAP_FAILED)
+	s.shared = mmap(NULL, sizeof(*s.shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s.shared == MAP_FAILED)
 		return err_set(e, ERR_QUOTA, "no memory: %s", strerror(errno));
+	s.conf = &s.shared->conf;
 	*s.conf = *conf;
 	c = run(&s, e);
-	munmap(s.conf, sizeof(*s.conf));
+	munmap(s.shared, sizeof(*s.shared));
 	return c;
 }

@@ -8,8 +8,10 @@ void base64_print(struct buf *b, struct slice s)
 
 	for (size_t i = 0; i < s.n; i += 3) {
 		size_t have = s.n - i < 3 ? s.n - i : 3;
-		uint32_t v = (uint32_t)p[i] << 16 | (have > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (have > 2 ? p[i + 2] : 0);
-		char four[4] = { digits[v >> 18], digits[v >> 12 & 63], have > 1 ? digits[v >> 6 & 63] : '=',
+		uint32_t v = (uint32_t)p[i] << 16 | (have > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
+			     (have > 2 ? p[i + 2] : 0);
+		char four[4] = { digits[v >> 18], digits[v >> 12 & 63],
+				 have > 1 ? digits[v >> 6 & 63] : '=',
 				 have > 2 ? digits[v & 63] : '=' };
 
 		buf_put(b, four, 4);

@@ -1,4 +1,5 @@
-/* server/http/base64.h -- RFC 4648 base64, with padding. Memory: the caller's. Threads: any. Blocking: never. */
+/* server/http/base64.h -- RFC 4648 base64, with padding. Memory: the caller's. Threads: any.
+ * Blocking: never. */
 #ifndef SERVER_HTTP_BASE64_H
 #define SERVER_HTTP_BASE64_H
 

@@ -8,7 +8,8 @@ enum { HEADER_BYTES = 64 * 1024 };
 
 bool binary_mode(const struct http_request *r)
 {
-	return http_header(r, "ce-specversion").p || http_header(r, "ce-id").p || http_header(r, "ce-type").p;
+	return http_header(r, "ce-specversion").p || http_header(r, "ce-id").p ||
+	       http_header(r, "ce-type").p;
 }
 
 static int hex(char c)
@@ -22,7 +23,8 @@ static int hex(char c)
 void binary_mode_decode(struct buf *out, struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++) {
-		bool coded = s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0;
+		bool coded = s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 &&
+			     hex(s.p[i + 2]) >= 0;
 
 		buf_putc(out, coded ? (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2])) : s.p[i]);
 		i += coded ? 2 : 0;
@@ -37,7 +39,8 @@ static void put_attribute(void *ctx, struct slice name, struct slice value)
 	if (name.n <= 3 || name.n - 3 >= sizeof(lower) || strncasecmp(name.p, "ce-", 3) != 0)
 		return;
 	for (size_t i = 3; i < name.n; i++)
-		lower[i - 3] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] | 0x20 : name.p[i]);
+		lower[i - 3] =
+			(char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] | 0x20 : name.p[i]);
 	buf_init(&text, HEADER_BYTES);
 	binary_mode_decode(&text, value);
 	buf_putc(out, out->n > 1 ? ',' : '{');
@@ -47,24 +50,12 @@ static void put_attribute(void *ctx, struct slice name, struct slice value)
 	buf_reset(&text);
 }
 
-/* One value and nothing else, by its punctuation. */
-static bool is_one_value(struct slice text)
-{
-	size_t at = 0;
-
-	if (!json_skip(text, &at).p)
-		return false;
-	while (at < text.n && text.p[at] && strchr(" \t\r\n", text.p[at]))
-		at++;
-	return at == text.n;
-}
-
 void binary_mode_envelope(struct http_request *r, struct buf *out)
 {
 	struct slice type = http_header(r, "Content-Type"), body = http_body(r);
 	bool json = !type.p || media_is_json(type);
 
-	if (body.n && json && !is_one_value(body)) {
+	if (body.n && json && !json_one_value(body)) {
 		buf_put(out, body.p, body.n);
 		return;
 	}

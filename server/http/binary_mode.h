@@ -1,5 +1,6 @@
-/* server/http/binary_mode.h -- a CloudEvent in HTTP's binary mode (ce-* headers, the body is its data) as the
- * same event in structured mode. Memory: the caller's buffer. Threads: the reactor. Blocking: never. */
+/* server/http/binary_mode.h -- a CloudEvent in HTTP's binary mode (ce-* headers, the body is its
+ * data) as the same event in structured mode. Memory: the caller's buffer. Threads: the reactor.
+ * Blocking: never. */
 #ifndef SERVER_HTTP_BINARY_MODE_H
 #define SERVER_HTTP_BINARY_MODE_H
 

@@ -38,9 +38,11 @@ static bool settled(struct event_run *run, const struct ingest_request *q)
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ingest_result *e = &results[i];
 
-		buf_printf(b, "%s{\"index\":%u,\"eventId\":", b->n ? "," : "", run->before + e->index);
+		buf_printf(b, "%s{\"index\":%u,\"eventId\":", b->n ? "," : "",
+			   run->before + e->index);
 		buf_json_string(b, e->event_id);
-		buf_printf(b, ",\"status\":\"%s\"", e->outcome == OUT_DUPLICATE ? "duplicate" : "rejected");
+		buf_printf(b, ",\"status\":\"%s\"",
+			   e->outcome == OUT_DUPLICATE ? "duplicate" : "rejected");
 		if (e->outcome == OUT_REJECTED && e->error)
 			event_run_print_error(b, e->error);
 		buf_putc(b, '}');
@@ -85,7 +87,8 @@ static void end(struct event_run *run)
 	if (rejected)
 		print_rejected(&run->rejected, &run->out);
 	buf_printf(&run->out, "\"accepted\":%u,\"duplicates\":%u,\"rejected\":%u,\"results\":[",
-		   run->outcomes[OUT_STORED], run->outcomes[OUT_DUPLICATE], run->outcomes[OUT_REJECTED]);
+		   run->outcomes[OUT_STORED], run->outcomes[OUT_DUPLICATE],
+		   run->outcomes[OUT_REJECTED]);
 	buf_put(&run->out, results.p, results.n);
 	buf_puts(&run->out, "]}");
 	buf_reset(&results);
@@ -102,7 +105,8 @@ void cloudevents_post(struct http_request *r)
 		event_run_start(r, &ops, json_walk_whole(body) ? body : (struct slice){ 0 }, body);
 		return;
 	}
-	if (media_is(http_header(r, "Content-Type"), "application/cloudevents+json") || !binary_mode(r)) {
+	if (media_is(http_header(r, "Content-Type"), "application/cloudevents+json") ||
+	    !binary_mode(r)) {
 		event_run_start(r, &ops, (struct slice){ 0 }, body);
 		return;
 	}
@@ -111,6 +115,7 @@ void cloudevents_post(struct http_request *r)
 	if (envelope.failed)
 		http_error(r, 413, ERR_INVALID, "an event is at most 1 MiB");
 	else
-		event_run_start(r, &ops, (struct slice){ 0 }, (struct slice){ envelope.p, envelope.n });
+		event_run_start(r, &ops, (struct slice){ 0 },
+				(struct slice){ envelope.p, envelope.n });
 	buf_reset(&envelope);
 }

@@ -8,7 +8,8 @@
 
 uint32_t deliver_ceiling(const struct http_request *r)
 {
-	return media_is(http_header(r, "Content-Type"), "application/json") ? EVENTS_MAX_BYTES : EVENT_MAX_BYTES;
+	return media_is(http_header(r, "Content-Type"), "application/json") ? EVENTS_MAX_BYTES
+									    : EVENT_MAX_BYTES;
 }
 
 static void print_verdict(struct buf *b, enum outcome o, const struct rejection *error)
@@ -31,7 +32,8 @@ static void print_verdict(struct buf *b, enum outcome o, const struct rejection 
 }
 
 /* The rejection of event i; results are in order of index, *at moves along. */
-static const struct rejection *error_of(const struct ingest_result *results, uint32_t n, uint32_t *at, uint32_t i)
+static const struct rejection *error_of(const struct ingest_result *results, uint32_t n,
+					uint32_t *at, uint32_t i)
 {
 	while (*at < n && results[*at].index < i)
 		++*at;
@@ -50,7 +52,8 @@ static bool single_settled(struct event_run *run, const struct ingest_request *q
 	const struct ingest_result *results = q ? ingest_results(q, &n) : NULL;
 
 	buf_putc(&run->out, '{');
-	print_verdict(&run->out, q ? ingest_outcome(q, 0) : OUT_UNAVAILABLE, error_of(results, n, &at, 0));
+	print_verdict(&run->out, q ? ingest_outcome(q, 0) : OUT_UNAVAILABLE,
+		      error_of(results, n, &at, 0));
 	buf_putc(&run->out, '}');
 	return false;
 }
@@ -75,7 +78,8 @@ static struct slice bulk_event(struct event_run *run, struct slice entry, uint32
 	struct slice event = json_walk_find(entry, SLICE("\"event\"")), text, bytes;
 
 	text = text_of(&run->arena, json_walk_find(entry, SLICE("\"entryId\"")));
-	run->ids[i] = (struct slice){ arena_strndup(&run->arena, text.n ? text.p : "", text.n), text.n };
+	run->ids[i] =
+		(struct slice){ arena_strndup(&run->arena, text.n ? text.p : "", text.n), text.n };
 	if (!run->ids[i].p)
 		run->ids[i].n = 0;
 	if (!event.p)
@@ -97,7 +101,8 @@ static bool bulk_settled(struct event_run *run, const struct ingest_request *q)
 		buf_puts(b, run->before + i ? ",{\"entryId\":" : "{\"statuses\":[{\"entryId\":");
 		buf_json_string(b, run->ids[i]);
 		buf_putc(b, ',');
-		print_verdict(b, q ? ingest_outcome(q, i) : OUT_UNAVAILABLE, error_of(results, n, &at, i));
+		print_verdict(b, q ? ingest_outcome(q, i) : OUT_UNAVAILABLE,
+			      error_of(results, n, &at, i));
 		buf_putc(b, '}');
 	}
 	return !b->failed;
@@ -114,7 +119,8 @@ void deliver_post(struct http_request *r)
 	static const struct event_run_ops single = { single_event, single_settled, single_end };
 	static const struct event_run_ops bulk = { bulk_event, bulk_settled, bulk_end };
 	struct slice body = http_body(r), entries = { 0 };
-	bool may_be_bulk = !media_is(http_header(r, "Content-Type"), "application/cloudevents+json");
+	bool may_be_bulk =
+		!media_is(http_header(r, "Content-Type"), "application/cloudevents+json");
 
 	if (may_be_bulk)
 		entries = json_walk_find(body, SLICE("\"entries\""));

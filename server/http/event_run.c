@@ -64,7 +64,8 @@ static void step(struct event_run *run)
 			break;
 		for (uint32_t i = 0; i < run->n; i++)
 			run->elements[i] = run->ops->event(run, run->elements[i], i);
-		if (ingest_open(http_services(run->request)->ingest, bytes, on_done, run, &q, NULL) == ERR_OK) {
+		if (ingest_open(http_services(run->request)->ingest, bytes, on_done, run, &q,
+				NULL) == ERR_OK) {
 			for (uint32_t i = 0; i < run->n; i++)
 				ingest_json(q, run->elements[i], run->route);
 			if (run->last)
@@ -76,7 +77,8 @@ static void step(struct event_run *run)
 	run->ops->end(run);
 }
 
-void event_run_start(struct http_request *r, const struct event_run_ops *ops, struct slice array, struct slice single)
+void event_run_start(struct http_request *r, const struct event_run_ops *ops, struct slice array,
+		     struct slice single)
 {
 	struct event_run *run = arena_zalloc(http_arena(r), sizeof(*run));
 	uint32_t room = array.p ? CHUNK_EVENTS : 1;
@@ -120,6 +122,7 @@ void event_run_answer(struct event_run *run, unsigned status)
 	if (out.failed)
 		http_error(run->request, 413, ERR_INVALID, "too many events in one body");
 	else
-		http_answer(run->request, status, "application/json", (struct slice){ out.p, out.n }, 0);
+		http_answer(run->request, status, "application/json",
+			    (struct slice){ out.p, out.n }, 0);
 	buf_reset(&out);
 }

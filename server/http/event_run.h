@@ -1,7 +1,7 @@
-/* server/http/event_run.h -- the events of one HTTP body through ingest: one event, or an array chunk by chunk,
- * so that a body of many thousands neither holds the loop nor piles up results.
- * Memory: the run and its element list in the request's arena; a chunk's texts in its own. Threads: the reactor.
- * Blocking: never. */
+/* server/http/event_run.h -- the events of one HTTP body through ingest: one event, or an array
+ * chunk by chunk, so that a body of many thousands neither holds the loop nor piles up results.
+ * Memory: the run and its element list in the request's arena; a chunk's texts in its own. Threads:
+ * the reactor. Blocking: never. */
 #ifndef SERVER_HTTP_EVENT_RUN_H
 #define SERVER_HTTP_EVENT_RUN_H
 
@@ -13,8 +13,8 @@ struct event_run;
 struct event_run_ops {
 	/* The event's bytes in an element, the i-th of this chunk. */
 	struct slice (*event)(struct event_run *run, struct slice element, uint32_t i);
-	/* This chunk's events (run->n of them) are settled; q is NULL when there was no room for them.
-	 * False: the rest is not wanted. */
+	/* This chunk's events (run->n of them) are settled; q is NULL when there was no room for
+	 * them. False: the rest is not wanted. */
 	bool (*settled)(struct event_run *run, const struct ingest_request *q);
 	/* The last call: answers the request, which may free the run. */
 	void (*end)(struct event_run *run);
@@ -36,9 +36,10 @@ struct event_run {
 	struct rejection rejected;       /* for ops: of a single event */
 };
 
-/* Runs events: of array (by json_walk_whole; it must live on in the request) when it has a p, else the single
- * one, whose bytes need not outlive this call. */
-void event_run_start(struct http_request *r, const struct event_run_ops *ops, struct slice array, struct slice single);
+/* Runs events: of array (by json_walk_whole; it must live on in the request) when it has a p, else
+ * the single one, whose bytes need not outlive this call. */
+void event_run_start(struct http_request *r, const struct event_run_ops *ops, struct slice array,
+		     struct slice single);
 /* ,"error":{"code":..,"field":..,"message":..} */
 void event_run_print_error(struct buf *b, const struct rejection *rej);
 /* Ends the run with what was printed. */

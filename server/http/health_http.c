@@ -66,7 +66,8 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events)
 	(void)ev, (void)events;
 	if (!p->sent) {
 		n = send(p->fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL);
-		if (n != (ssize_t)sizeof(hello) - 1) { /* a fresh socket takes them whole, or is not connected */
+		/* A fresh socket takes them whole, or is not connected. */
+		if (n != (ssize_t)sizeof(hello) - 1) {
 			probe_end(p, "the gRPC port takes no connection");
 			return;
 		}
@@ -83,14 +84,17 @@ static void on_io(struct ev_loop *ev, ev_io *w, int events)
 	}
 	p->n += (size_t)n;
 	if (p->n == sizeof(p->got))
-		probe_end(p, p->got[3] == FRAME_SETTINGS ? NULL : "the gRPC port does not speak HTTP/2");
+		probe_end(p, p->got[3] == FRAME_SETTINGS ? NULL
+							 : "the gRPC port does not speak HTTP/2");
 }
 
 /* The port on this host, by the address it is bound to. -1 with errno. */
 static int dial(const struct conf *c)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)c->grpc_port) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)c->grpc_port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET,
+				  .sin_port = htons((uint16_t)c->grpc_port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+				   .sin6_port = htons((uint16_t)c->grpc_port) };
 	bool is_v6 = inet_pton(AF_INET6, c->listen_address, &v6.sin6_addr) == 1;
 	int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -98,9 +102,11 @@ static int dial(const struct conf *c)
 		return -1;
 	if (IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr))
 		v6.sin6_addr = in6addr_loopback;
-	if (!is_v6 && (inet_pton(AF_INET, c->listen_address, &v4.sin_addr) != 1 || !v4.sin_addr.s_addr))
+	if (!is_v6 &&
+	    (inet_pton(AF_INET, c->listen_address, &v4.sin_addr) != 1 || !v4.sin_addr.s_addr))
 		v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if ((is_v6 ? connect(fd, (struct sockaddr *)&v6, sizeof(v6)) : connect(fd, (struct sockaddr *)&v4, sizeof(v4))) &&
+	if ((is_v6 ? connect(fd, (struct sockaddr *)&v6, sizeof(v6))
+		   : connect(fd, (struct sockaddr *)&v4, sizeof(v4))) &&
 	    errno != EINPROGRESS) {
 		close(fd);
 		return -1;

@@ -60,7 +60,8 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int events)
 	turn(w->data);
 }
 
-static bool parse_address(const char *text, uint16_t port, struct sockaddr_storage *out, socklen_t *n)
+static bool parse_address(const char *text, uint16_t port, struct sockaddr_storage *out,
+			  socklen_t *n)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
@@ -85,17 +86,19 @@ static enum err_code open_listener(const struct conf *c, int *out, struct err *e
 	int fd, on = 1, off = 0;
 
 	if (!parse_address(c->listen_address, (uint16_t)c->http_port, &at, &n))
-		return err_set(e, ERR_INVALID, "http: %s is no IPv4 or IPv6 address", c->listen_address);
+		return err_set(e, ERR_INVALID, "http: %s is no IPv4 or IPv6 address",
+			       c->listen_address);
 	fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_set(e, ERR_INTERNAL, "http: socket: %s", strerror(errno));
 	/* SO_REUSEPORT: every worker listens on the same port. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) ||
-	    (at.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off))) ||
+	    (at.ss_family == AF_INET6 &&
+	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off))) ||
 	    bind(fd, (struct sockaddr *)&at, n) || listen(fd, BACKLOG)) {
-		err_set(e, ERR_INTERNAL, "http: cannot listen on %s port %u: %s", c->listen_address, c->http_port,
-			strerror(errno));
+		err_set(e, ERR_INTERNAL, "http: cannot listen on %s port %u: %s", c->listen_address,
+			c->http_port, strerror(errno));
 		close(fd);
 		return ERR_INTERNAL;
 	}
@@ -114,20 +117,21 @@ enum err_code http_create(struct http **out, const struct services *s, struct er
 	h->services = s;
 	h->listen_fd = -1;
 	h->series = calloc(route_count() + 1, sizeof(*h->series));
-	c = h->series ? open_listener(s->conf, &h->listen_fd, e) : err_set(e, ERR_QUOTA, "http: out of memory");
+	c = h->series ? open_listener(s->conf, &h->listen_fd, e)
+		      : err_set(e, ERR_QUOTA, "http: out of memory");
 	if (c != ERR_OK) {
 		http_destroy(h);
 		return c;
 	}
-	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, request_on_access, h,
-				     MHD_OPTION_LISTEN_SOCKET, h->listen_fd,
-				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
-				     MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS_PER_ADDRESS,
-				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-				     MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)CONNECTION_STEP_BYTES,
-				     MHD_OPTION_STRICT_FOR_CLIENT, 1,
-				     MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, h, MHD_OPTION_END);
+	h->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, request_on_access, h,
+		MHD_OPTION_LISTEN_SOCKET, h->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)MAX_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		(unsigned)MAX_CONNECTIONS_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
+		(size_t)CONNECTION_STEP_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, h, MHD_OPTION_END);
 	info = h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
 		http_destroy(h);

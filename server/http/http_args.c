@@ -10,7 +10,8 @@
 
 bool http_args_begin(struct http_args *a, struct arena *arena, const ProtobufCMessageDescriptor *d)
 {
-	*a = (struct http_args){ .arena = arena, .message = arena_zalloc(arena, d->sizeof_message) };
+	*a = (struct http_args){ .arena = arena,
+				 .message = arena_zalloc(arena, d->sizeof_message) };
 	if (!a->message)
 		return false;
 	protobuf_c_message_init(d, a->message);
@@ -114,8 +115,9 @@ static const char *read_value(const ProtobufCFieldDescriptor *f, char *text, voi
 
 static bool is_wide(ProtobufCType t)
 {
-	return t == PROTOBUF_C_TYPE_STRING || t == PROTOBUF_C_TYPE_DOUBLE || t == PROTOBUF_C_TYPE_INT64 ||
-	       t == PROTOBUF_C_TYPE_SINT64 || t == PROTOBUF_C_TYPE_SFIXED64;
+	return t == PROTOBUF_C_TYPE_STRING || t == PROTOBUF_C_TYPE_DOUBLE ||
+	       t == PROTOBUF_C_TYPE_INT64 || t == PROTOBUF_C_TYPE_SINT64 ||
+	       t == PROTOBUF_C_TYPE_SFIXED64;
 }
 
 /* Room for one more element; the array doubles when its length is a power of two. */
@@ -148,7 +150,9 @@ static void *place(struct http_args *a, const ProtobufCFieldDescriptor *f, const
 	if (f->type == PROTOBUF_C_TYPE_STRING) {
 		char *was = *(char **)(base + f->offset);
 
-		return was && was != f->default_value && was != protobuf_c_empty_string ? NULL : base + f->offset;
+		return was && was != f->default_value && was != protobuf_c_empty_string
+			       ? NULL
+			       : base + f->offset;
 	}
 	if (f->label == PROTOBUF_C_LABEL_OPTIONAL) {
 		protobuf_c_boolean *has = (protobuf_c_boolean *)(base + f->quantifier_offset);

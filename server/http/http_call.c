@@ -61,7 +61,8 @@ static void on_client_gone(void *ctx)
 static const struct rpc *find(struct slice path)
 {
 	for (const struct rpc *row = rpcs; row->path; row++)
-		if (row->http_path && row->in && row->handle && !row->local_only && slice_is(path, row->http_path))
+		if (row->http_path && row->in && row->handle && !row->local_only &&
+		    slice_is(path, row->http_path))
 			return row;
 	return NULL;
 }
@@ -88,8 +89,11 @@ void http_call_get(struct http_request *r)
 		return;
 	}
 	h->request = r;
-	h->call = (struct call){ .ops = &ops, .services = http_services(r), .arrived_us = clock_mono_us() };
-	h->call.deadline_us = row->deadline_ms ? h->call.arrived_us + row->deadline_ms * 1000ull : UINT64_MAX;
+	h->call = (struct call){ .ops = &ops,
+				 .services = http_services(r),
+				 .arrived_us = clock_mono_us() };
+	h->call.deadline_us =
+		row->deadline_ms ? h->call.arrived_us + row->deadline_ms * 1000ull : UINT64_MAX;
 	arena_init(&h->call.arena, CALL_ARENA_BYTES);
 	http_on_gone(r, on_client_gone, h);
 	row->handle(&h->call, args.message);

@@ -1,5 +1,5 @@
-/* server/http/http_call.h -- a question over HTTP: the same handlers as gRPC's, by the rows of rpcs[].
- * Memory: the call's arena. Threads: the reactor. Blocking: never. */
+/* server/http/http_call.h -- a question over HTTP: the same handlers as gRPC's, by the rows of
+ * rpcs[]. Memory: the call's arena. Threads: the reactor. Blocking: never. */
 #ifndef SERVER_HTTP_HTTP_CALL_H
 #define SERVER_HTTP_HTTP_CALL_H
 

@@ -1,12 +1,16 @@
 /* Every HTTP path: one row each. */
+#include "server/http/cloudevents.h"
 #include "server/http/deliver.h"
 #include "server/http/health_http.h"
 #include "server/http/http_call.h"
 #include "server/http/metrics_http.h"
 #include "server/http/page_http.h"
-#include "server/http/cloudevents.h"
+#include "server/http/subscribe_http.h"
 
-#define DELIVERY(topic) { "POST", "/events/" topic, deliver_post, EVENTS_MAX_BYTES, deliver_ceiling }
+#define DELIVERY(topic)                                                                   \
+	{                                                                                 \
+		"POST", "/events/" topic, deliver_post, EVENTS_MAX_BYTES, deliver_ceiling \
+	}
 
 const struct http_route http_routes[] = {
 	DELIVERY("orders"),
@@ -23,6 +27,7 @@ const struct http_route http_routes[] = {
 	DELIVERY("promotions"),
 	DELIVERY("dlq"),
 	{ "POST", "/events", cloudevents_post, EVENTS_MAX_BYTES, cloudevents_ceiling },
+	{ "GET", "/dapr/subscribe", subscribe_get, 0, NULL },
 	{ "GET", "/api/v1/analytics/*", http_call_get, 0, NULL },
 	{ "GET", "/health/live", health_live_get, 0, NULL },
 	{ "GET", "/health/ready", health_ready_get, 0, NULL },

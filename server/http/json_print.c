@@ -86,7 +86,8 @@ static size_t size_of(ProtobufCType t)
 	}
 }
 
-static void print_value(struct buf *b, const ProtobufCFieldDescriptor *f, const void *at, unsigned depth)
+static void print_value(struct buf *b, const ProtobufCFieldDescriptor *f, const void *at,
+			unsigned depth)
 {
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_INT32: case PROTOBUF_C_TYPE_SINT32: case PROTOBUF_C_TYPE_SFIXED32:
@@ -166,7 +167,8 @@ static bool is_set(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
 	return *(const protobuf_c_boolean *)(base + f->quantifier_offset);
 }
 
-static void print_repeated(struct buf *b, const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, unsigned depth)
+static void print_repeated(struct buf *b, const ProtobufCMessage *m,
+			   const ProtobufCFieldDescriptor *f, unsigned depth)
 {
 	const char *base = (const char *)m;
 	size_t n = *(const size_t *)(base + f->quantifier_offset), step = size_of(f->type);

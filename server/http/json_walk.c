@@ -44,7 +44,8 @@ bool json_walk_next(struct json_walk *w, struct slice *key, struct slice *value)
 	if (w->broken || peek(w) == w->close)
 		return false;
 	w->broken = (!w->first && !punctuation(w, ',')) || (object && peek(w) != '"') ||
-		    (object && !value_at(w, key)) || (object && !punctuation(w, ':')) || !value_at(w, value);
+		    (object && !value_at(w, key)) || (object && !punctuation(w, ':')) ||
+		    !value_at(w, value);
 	w->first = false;
 	return !w->broken;
 }

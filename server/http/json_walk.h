@@ -1,5 +1,6 @@
-/* server/http/json_walk.h -- member by member through a large object or array, found by its punctuation alone;
- * the values are judged by whoever reads them. Memory: none. Threads: any. Blocking: never. */
+/* server/http/json_walk.h -- member by member through a large object or array, found by its
+ * punctuation alone; the values are judged by whoever reads them. Memory: none. Threads: any.
+ * Blocking: never. */
 #ifndef SERVER_HTTP_JSON_WALK_H
 #define SERVER_HTTP_JSON_WALK_H
 
@@ -14,7 +15,8 @@ struct json_walk {
 
 /* False when text does not start with open: '{' or '['. */
 bool json_walk_begin(struct json_walk *w, struct slice text, char open);
-/* The next value and, in an object, its key as it stands there, quotes included. False at the end. */
+/* The next value and, in an object, its key as it stands there, quotes included. False at the end.
+ */
 bool json_walk_next(struct json_walk *w, struct slice *key, struct slice *value);
 /* The value of the first member with that key; p == NULL: none. */
 struct slice json_walk_find(struct slice object, struct slice quoted_key);

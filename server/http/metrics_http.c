@@ -14,6 +14,7 @@ void metrics_http_get(struct http_request *r)
 	if (b.failed)
 		http_error(r, 500, ERR_QUOTA, "the page is too large");
 	else
-		http_answer(r, 200, "text/plain; version=0.0.4; charset=utf-8", (struct slice){ b.p, b.n }, 0);
+		http_answer(r, 200, "text/plain; version=0.0.4; charset=utf-8",
+			    (struct slice){ b.p, b.n }, 0);
 	buf_reset(&b);
 }

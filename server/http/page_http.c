@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* memmem */
 #include "server/http/page_http.h"
 
 #include "page.gen.h"
@@ -13,7 +12,8 @@ static bool is_currency_code(const char *s)
 
 void page_index_get(struct http_request *r)
 {
-	const char *page = (const char *)page_index_html, *currency = http_services(r)->conf->reporting_currency;
+	const char *page = (const char *)page_index_html,
+		   *currency = http_services(r)->conf->reporting_currency;
 	const char *at = memmem(page, sizeof(page_index_html), place, sizeof(place) - 1);
 	size_t before = at ? (size_t)(at - page) : sizeof(page_index_html);
 	struct buf b;
@@ -32,11 +32,13 @@ void page_index_get(struct http_request *r)
 void page_style_get(struct http_request *r)
 {
 	http_answer(r, 200, "text/css; charset=utf-8",
-		    (struct slice){ (const char *)page_dashboard_css, sizeof(page_dashboard_css) }, 0);
+		    (struct slice){ (const char *)page_dashboard_css, sizeof(page_dashboard_css) },
+		    0);
 }
 
 void page_script_get(struct http_request *r)
 {
 	http_answer(r, 200, "text/javascript; charset=utf-8",
-		    (struct slice){ (const char *)page_dashboard_js, sizeof(page_dashboard_js) }, 0);
+		    (struct slice){ (const char *)page_dashboard_js, sizeof(page_dashboard_js) },
+		    0);
 }

@@ -11,13 +11,15 @@
 
 enum {
 	ARENA_BYTES = 8 << 20,
-	BODY_BUDGET_BYTES = 64 << 20,   /* all bodies under way */
-	DROP_BYTES = 16 << 20,          /* we read this much beyond a ceiling so that the client hears its 413 */
+	BODY_BUDGET_BYTES = 64 << 20, /* all bodies under way */
+	DROP_BYTES =
+		16 << 20, /* we read this much beyond a ceiling so that the client hears its 413 */
 	BUSY_RETRY_S = 1,
 };
 
 static const char content_security_policy[] =
-	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+	"connect-src 'self'; "
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 static bool path_matches(const char *pattern, const char *path)
@@ -37,7 +39,8 @@ static void find_route(struct http_request *r, const char *method)
 		if (!path_matches(t->path, r->path))
 			continue;
 		r->route = t;
-		if (!strcmp(t->method, method) || (!strcmp(t->method, "GET") && !strcmp(method, "HEAD"))) {
+		if (!strcmp(t->method, method) ||
+		    (!strcmp(t->method, "GET") && !strcmp(method, "HEAD"))) {
 			r->refused = 0;
 			return;
 		}
@@ -46,7 +49,8 @@ static void find_route(struct http_request *r, const char *method)
 	}
 }
 
-static struct http_request *begin(struct http *h, struct MHD_Connection *c, const char *url, const char *method)
+static struct http_request *begin(struct http *h, struct MHD_Connection *c, const char *url,
+				  const char *method)
 {
 	size_t n = strlen(url) + 1;
 	struct http_request *r = calloc(1, sizeof(*r) + n);
@@ -71,7 +75,8 @@ static struct http_request *begin(struct http *h, struct MHD_Connection *c, cons
 		if (bytes > r->ceiling)
 			r->refused = MHD_HTTP_CONTENT_TOO_LARGE;
 		else
-			r->body.limit = bytes; /* the last doubling then takes no more than is needed */
+			r->body.limit =
+				bytes; /* the last doubling then takes no more than is needed */
 	}
 	r->next = h->open;
 	if (r->next)
@@ -162,7 +167,8 @@ static void count(const struct http_request *r)
 	metric_add(*m, 1);
 }
 
-void request_on_completed(void *cls, struct MHD_Connection *c, void **slot, enum MHD_RequestTerminationCode how)
+void request_on_completed(void *cls, struct MHD_Connection *c, void **slot,
+			  enum MHD_RequestTerminationCode how)
 {
 	struct http_request *r = *slot;
 
@@ -193,12 +199,14 @@ static void on_gone_io(struct ev_loop *ev, ev_io *w, int events)
 	(void)ev, (void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	loop_io(r->services->loop, w, -1, 0); /* the next request's bytes: nothing to learn any more */
+	loop_io(r->services->loop, w, -1,
+		0); /* the next request's bytes: nothing to learn any more */
 	if (n <= 0)
 		r->on_gone(r->gone_ctx);
 }
 
-/* A suspended connection is not read by the daemon, so we look ourselves whether the client is still there. */
+/* A suspended connection is not read by the daemon, so we look ourselves whether the client is
+ * still there. */
 static void watch(struct http_request *r)
 {
 	const union MHD_ConnectionInfo *i =
@@ -222,8 +230,9 @@ static enum MHD_Result send_answer(struct http_request *r)
 	return r->response ? MHD_queue_response(r->connection, r->status, r->response) : MHD_NO;
 }
 
-enum MHD_Result request_on_access(void *cls, struct MHD_Connection *c, const char *url, const char *method,
-				  const char *version, const char *data, size_t *size, void **slot)
+enum MHD_Result request_on_access(void *cls, struct MHD_Connection *c, const char *url,
+				  const char *method, const char *version, const char *data,
+				  size_t *size, void **slot)
 {
 	struct http_request *r = *slot;
 
@@ -260,11 +269,11 @@ enum MHD_Result request_on_access(void *cls, struct MHD_Connection *c, const cha
 	return MHD_YES;
 }
 
-static struct MHD_Response *make_response(const struct http_request *r, const char *content_type, struct slice body,
-					  unsigned retry_after_s)
+static struct MHD_Response *make_response(const struct http_request *r, const char *content_type,
+					  struct slice body, unsigned retry_after_s)
 {
-	struct MHD_Response *m =
-		MHD_create_response_from_buffer(body.n, body.n ? (void *)body.p : "", MHD_RESPMEM_MUST_COPY);
+	struct MHD_Response *m = MHD_create_response_from_buffer(
+		body.n, body.n ? (void *)body.p : "", MHD_RESPMEM_MUST_COPY);
 	char seconds[16];
 
 	if (!m)
@@ -284,8 +293,8 @@ static struct MHD_Response *make_response(const struct http_request *r, const ch
 	return m;
 }
 
-void http_answer(struct http_request *r, unsigned status, const char *content_type, struct slice body,
-		 unsigned retry_after_s)
+void http_answer(struct http_request *r, unsigned status, const char *content_type,
+		 struct slice body, unsigned retry_after_s)
 {
 	bool waiting = r->state == REQUEST_WAITING;
 
@@ -340,18 +349,21 @@ static enum MHD_Result on_pair(void *cls, enum MHD_ValueKind kind, const char *k
 	const struct each *each = cls;
 
 	(void)kind;
-	each->fn(each->ctx, (struct slice){ key, key_size }, (struct slice){ value ? value : "", value_size });
+	each->fn(each->ctx, (struct slice){ key, key_size },
+		 (struct slice){ value ? value : "", value_size });
 	return MHD_YES;
 }
 
-void http_each_arg(struct http_request *r, void (*fn)(void *ctx, struct slice name, struct slice value), void *ctx)
+void http_each_arg(struct http_request *r,
+		   void (*fn)(void *ctx, struct slice name, struct slice value), void *ctx)
 {
 	struct each each = { fn, ctx };
 
 	MHD_get_connection_values_n(r->connection, MHD_GET_ARGUMENT_KIND, on_pair, &each);
 }
 
-void http_each_header(struct http_request *r, void (*fn)(void *ctx, struct slice name, struct slice value), void *ctx)
+void http_each_header(struct http_request *r,
+		      void (*fn)(void *ctx, struct slice name, struct slice value), void *ctx)
 {
 	struct each each = { fn, ctx };
 

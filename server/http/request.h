@@ -1,6 +1,6 @@
 /* server/http/request.h -- a request under way, for the door's own files only.
- * Memory: one struct http_request a request, its body and its arena; all bodies together are held under
- * BODY_BUDGET_BYTES. Threads: the reactor. Blocking: never. */
+ * Memory: one struct http_request a request, its body and its arena; all bodies together are held
+ * under BODY_BUDGET_BYTES. Threads: the reactor. Blocking: never. */
 #ifndef SERVER_HTTP_REQUEST_H
 #define SERVER_HTTP_REQUEST_H
 
@@ -39,7 +39,7 @@ struct http_request {
 	struct MHD_Connection *connection;
 	const struct http_route *route;        /* NULL: unknown path */
 	enum request_state state;
-	unsigned refused;              /* status we answer with instead of calling the handler; 0: none */
+	unsigned refused; /* status we answer with instead of calling the handler; 0: none */
 	const char *allow;             /* for 405 */
 	uint32_t ceiling;              /* bytes of body */
 	size_t dropped;                /* bytes read over it */
@@ -53,11 +53,14 @@ struct http_request {
 	char path[];
 };
 
-void http_wake(struct http *h);    /* the daemon's turn comes at once, though not from inside this call */
+void http_wake(
+	struct http *h); /* the daemon's turn comes at once, though not from inside this call */
 /* libmicrohttpd's callbacks; cls is the struct http. */
-enum MHD_Result request_on_access(void *cls, struct MHD_Connection *c, const char *url, const char *method,
-				  const char *version, const char *data, size_t *size, void **slot);
-void request_on_completed(void *cls, struct MHD_Connection *c, void **slot, enum MHD_RequestTerminationCode how);
+enum MHD_Result request_on_access(void *cls, struct MHD_Connection *c, const char *url,
+				  const char *method, const char *version, const char *data,
+				  size_t *size, void **slot);
+void request_on_completed(void *cls, struct MHD_Connection *c, void **slot,
+			  enum MHD_RequestTerminationCode how);
 /* A waiting one at the door's end: the answer, when it comes, goes nowhere. */
 void request_detach(struct http_request *r);
 

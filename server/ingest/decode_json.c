@@ -66,26 +66,33 @@ struct members {
 static void read_members(const struct json *event, struct event_in *in, struct members *d)
 {
 	const struct {
-		const char *name;
+		struct slice name;
 		struct slice *to;
+		bool extension; /* of any type, and ours only as a string */
 	} attributes[] = {
-		{ "id", &in->id }, { "source", &in->source }, { "type", &in->type }, { "time", &in->time },
-		{ "specversion", &in->spec_version },
-	}, extensions[] = {
-		{ "topic", &in->topic }, { "traceparent", &in->traceparent }, { "sequence", &in->sequence },
+		{ SLICE("id"), &in->id, false },
+		{ SLICE("source"), &in->source, false },
+		{ SLICE("type"), &in->type, false },
+		{ SLICE("time"), &in->time, false },
+		{ SLICE("specversion"), &in->spec_version, false },
+		{ SLICE("topic"), &in->topic, true },
+		{ SLICE("traceparent"), &in->traceparent, true },
+		{ SLICE("sequence"), &in->sequence, true },
 	};
 
 	for (const struct json *m = event->child; m; m = m->next) {
-		for (size_t i = 0; i < sizeof(attributes) / sizeof(*attributes); i++)
-			if (slice_is(m->key, attributes[i].name))
-				attribute(in, m, attributes[i].name, attributes[i].to);
-		for (size_t i = 0; i < sizeof(extensions) / sizeof(*extensions); i++)
-			if (slice_is(m->key, extensions[i].name) && (m->type == JSON_STRING || m->type == JSON_NUMBER))
-				*extensions[i].to = m->text;
-		if (slice_is(m->key, "data") && m->type != JSON_NULL)
+		if (slice_eq(m->key, SLICE("data")) && m->type != JSON_NULL)
 			d->data = m;
-		else if (slice_is(m->key, "data_base64") && m->type != JSON_NULL)
+		else if (slice_eq(m->key, SLICE("data_base64")) && m->type != JSON_NULL)
 			d->base64 = m;
+		for (size_t i = 0; i < sizeof(attributes) / sizeof(*attributes); i++) {
+			if (!slice_eq(m->key, attributes[i].name))
+				continue;
+			if (!attributes[i].extension)
+				attribute(in, m, attributes[i].name.p, attributes[i].to);
+			else if (m->type == JSON_STRING || m->type == JSON_NUMBER)
+				*attributes[i].to = m->text;
+		}
 	}
 }
 

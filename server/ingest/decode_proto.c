@@ -1,86 +1,7 @@
 #include "server/ingest/reject.h"
 #include "server/ingest/text.h"
 #include "server/ingest/timestamp.h"
-
-#include <stdint.h>
-
-/* The wire format read by hand: an event is a handful of length-delimited fields, and unpacking it into
- * messages would copy its data. */
-enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
-
-struct wire {
-	const char *p, *end;
-	bool bad;
-};
-
-struct wire_field {
-	uint32_t number;
-	enum wire_type type;
-	uint64_t value;      /* varint */
-	struct slice bytes;
-};
-
-static uint64_t varint(struct wire *w)
-{
-	uint64_t v = 0;
-
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		unsigned char b;
-
-		if (w->p >= w->end)
-			break;
-		b = (unsigned char)*w->p++;
-		v |= (uint64_t)(b & 0x7f) << shift;
-		if (!(b & 0x80))
-			return v;
-	}
-	w->bad = true;
-	return 0;
-}
-
-/* False at the end or when w->bad is set. */
-static bool next_field(struct wire *w, struct wire_field *f)
-{
-	uint64_t tag, n;
-
-	if (w->bad || w->p >= w->end)
-		return false;
-	tag = varint(w);
-	f->number = (uint32_t)(tag >> 3);
-	f->type = tag & 7;
-	f->bytes = (struct slice){ NULL, 0 };
-	if (!f->number || tag >> 32)
-		w->bad = true;
-	switch (w->bad ? 8 : (int)f->type) {
-	case WIRE_VARINT:
-		f->value = varint(w);
-		return !w->bad;
-	case WIRE_64:
-		n = 8;
-		break;
-	case WIRE_32:
-		n = 4;
-		break;
-	case WIRE_BYTES:
-		n = varint(w);
-		break;
-	default: /* groups are not of proto3 */
-		w->bad = true;
-		return false;
-	}
-	if (w->bad || n > (uint64_t)(w->end - w->p)) {
-		w->bad = true;
-		return false;
-	}
-	f->bytes = (struct slice){ w->p, (size_t)n };
-	w->p += n;
-	return true;
-}
-
-static struct wire wire_of(struct slice s)
-{
-	return (struct wire){ .p = s.p, .end = s.p + s.n };
-}
+#include "server/ingest/wire.h"
 
 /* google.protobuf.Timestamp as RFC 3339; p NULL: no such instant, or the arena is full. */
 static struct slice timestamp_text(struct arena *a, struct slice message, bool *bad)
@@ -90,7 +11,7 @@ static struct slice timestamp_text(struct arena *a, struct slice message, bool *
 	int64_t s = 0, nanos = 0;
 	char *out;
 
-	while (next_field(&w, &f)) {
+	while (wire_next(&w, &f)) {
 		if (f.type == WIRE_VARINT && f.number == 1)
 			s = (int64_t)f.value;
 		else if (f.type == WIRE_VARINT && f.number == 2)
@@ -124,7 +45,7 @@ static struct slice attribute_value(struct arena *a, struct slice message, bool 
 	struct wire w = wire_of(message);
 	struct wire_field f;
 
-	while (next_field(&w, &f)) {
+	while (wire_next(&w, &f)) {
 		if (f.type == WIRE_BYTES && (f.number == 3 || f.number == 5 || f.number == 6)) {
 			*bad |= !json_utf8_valid(f.bytes);
 			out = f.bytes;
@@ -145,7 +66,7 @@ static void attribute_entry(struct arena *a, struct slice message, struct event_
 	struct wire w = wire_of(message);
 	struct wire_field f;
 
-	while (next_field(&w, &f)) {
+	while (wire_next(&w, &f)) {
 		if (f.type == WIRE_BYTES && f.number == 1)
 			key = f.bytes;
 		else if (f.type == WIRE_BYTES && f.number == 2)
@@ -169,7 +90,7 @@ static bool read_event(struct arena *a, struct slice wire, struct event_in *in, 
 	struct wire_field f;
 	bool bad = false;
 
-	while (next_field(&w, &f)) {
+	while (wire_next(&w, &f)) {
 		struct slice *to[] = { NULL, &in->id, &in->source, &in->spec_version, &in->type };
 
 		if (f.number > 8)
@@ -225,7 +146,7 @@ bool event_next_proto(struct slice request, size_t *at, struct slice *event, boo
 	struct wire w = { .p = request.p + *at, .end = request.p + request.n };
 	struct wire_field f;
 
-	while (next_field(&w, &f)) {
+	while (wire_next(&w, &f)) {
 		*at = (size_t)(w.p - request.p);
 		if (f.number == 1 && f.type == WIRE_BYTES) {
 			*event = f.bytes;

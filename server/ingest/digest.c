@@ -234,8 +234,8 @@ static void add_named(struct digesting *d, const char *reporting_currency)
 	const struct event_fields *f = d->f;
 
 	for (enum field id = F_NONE + 1; id < FIELDS; id++) {
-		if (!f->sent[id] || id == F_CURRENCY || id == F_REASON_CODE || field_rows[id].kind == KIND_PHONE ||
-		    pii_kind_of(field_rows[id].name, d->mask_name) != PII_NONE)
+		if (!f->sent[id] || id == F_CURRENCY || id == F_REASON_CODE ||
+		    event_field_personal(f->topic, id))
 			continue;
 		entry_begin(d, field_rows[id].name);
 		put_field(d, id);
@@ -259,13 +259,14 @@ static bool skip_taken(const struct json *m, const void *ctx)
 static void add_rest(struct digesting *d)
 {
 	const struct event_fields *f = d->f;
+	const uint8_t *member = f->member;
 
-	for (const struct json *m = f->data->child; m; m = m->next) {
+	for (const struct json *m = f->data->child; m; m = m->next, member++) {
 		const struct currency *c = f->currency;
 		const char *tail, *why;
 		int64_t minor;
 
-		if (fields_member(f, m) != F_NONE || data_is_envelope(m->key) ||
+		if (*member != F_NONE || data_is_envelope(m->key) ||
 		    pii_kind_of(m->key, d->mask_name) != PII_NONE)
 			continue;
 		entry_begin(d, m->key);

@@ -8,40 +8,41 @@ const struct field_row field_rows[FIELDS] = {
 #undef X
 };
 
-#define TOPIC(n, type, ...) { .name = { n, sizeof(n) - 1 }, .event_type = { type, sizeof(type) - 1 }, __VA_ARGS__ }
+#define TOPIC(way, n, type, ...)                                                                              \
+	{ .name = { n, sizeof(n) - 1 }, .route = way, .event_type = { type, sizeof(type) - 1 }, __VA_ARGS__ }
 #define NEEDS(...) .required = { __VA_ARGS__ }
 
 static const struct topic topics[] = {
-	{ .name = { "orders.order.status_changed", 27 }, NEEDS(F_ORDER_ID, F_NEW_STATUS), .amount = F_TOTAL_AMOUNT },
-	TOPIC("payment.payment.processed", "payment_processed", NEEDS(F_PAYMENT_ID, F_ORDER_ID, F_AMOUNT),
+	{ .name = { "orders.order.status_changed", 27 }, .route = "orders", NEEDS(F_ORDER_ID, F_NEW_STATUS), .amount = F_TOTAL_AMOUNT },
+	TOPIC("payments", "payment.payment.processed", "payment_processed", NEEDS(F_PAYMENT_ID, F_ORDER_ID, F_AMOUNT),
 	      .amount = F_AMOUNT),
-	TOPIC("payment.payment.failed", "payment_failed", NEEDS(F_PAYMENT_ID, F_ORDER_ID, F_AMOUNT),
+	TOPIC("payments", "payment.payment.failed", "payment_failed", NEEDS(F_PAYMENT_ID, F_ORDER_ID, F_AMOUNT),
 	      .amount = F_AMOUNT),
-	TOPIC("payment.payment.refunded", "payment_refunded", NEEDS(F_PAYMENT_ID, F_ORDER_ID, F_AMOUNT),
+	TOPIC("payments", "payment.payment.refunded", "payment_refunded", NEEDS(F_PAYMENT_ID, F_ORDER_ID, F_AMOUNT),
 	      .amount = F_AMOUNT),
-	TOPIC("shipping.shipment.status_changed", "shipment_status_changed",
+	TOPIC("shipping", "shipping.shipment.status_changed", "shipment_status_changed",
 	      NEEDS(F_SHIPMENT_ID, F_ORDER_ID, F_NEW_STATUS)),
-	TOPIC("analytics.page_view", "page_view", NEEDS(F_PAGE_URL, F_SESSION_ID)),
-	TOPIC("product.viewed", "product_view", NEEDS(F_PRODUCT_ID)),
-	TOPIC("cart.item_added", "add_to_cart", NEEDS(F_PRODUCT_ID, F_QUANTITY), .amount = F_PRICE_AMOUNT),
-	TOPIC("cart.item_removed", "remove_from_cart", NEEDS(F_PRODUCT_ID, F_QUANTITY), .amount = F_PRICE_AMOUNT),
-	TOPIC("checkout.started", "checkout", NEEDS(F_CART_ID), .amount = F_TOTAL_AMOUNT),
-	TOPIC("cart.converted", "cart_converted", NEEDS(F_CART_ID, F_ORDER_ID), .amount = F_TOTAL_AMOUNT),
-	TOPIC("customer.registered", "customer_registered", NEEDS(F_CUSTOMER_ID), .customer = true),
-	TOPIC("customer.logged_in", "customer_login", NEEDS(F_CUSTOMER_ID), .customer = true),
-	TOPIC("orders.return.requested", "return_requested", NEEDS(F_RETURN_ID, F_ORDER_ID)),
-	TOPIC("orders.return.approved", "return_approved", NEEDS(F_RETURN_ID, F_ORDER_ID)),
-	TOPIC("orders.return.rejected", "return_rejected", NEEDS(F_RETURN_ID, F_ORDER_ID)),
-	TOPIC("orders.return.completed", "return_completed", NEEDS(F_RETURN_ID, F_ORDER_ID)),
-	TOPIC("fulfillments.fulfillment.status_changed", "fulfillment_status_changed",
+	TOPIC("page-views", "analytics.page_view", "page_view", NEEDS(F_PAGE_URL, F_SESSION_ID)),
+	TOPIC("products", "product.viewed", "product_view", NEEDS(F_PRODUCT_ID)),
+	TOPIC("cart", "cart.item_added", "add_to_cart", NEEDS(F_PRODUCT_ID, F_QUANTITY), .amount = F_PRICE_AMOUNT),
+	TOPIC("cart", "cart.item_removed", "remove_from_cart", NEEDS(F_PRODUCT_ID, F_QUANTITY), .amount = F_PRICE_AMOUNT),
+	TOPIC("cart", "checkout.started", "checkout", NEEDS(F_CART_ID), .amount = F_TOTAL_AMOUNT),
+	TOPIC("cart", "cart.converted", "cart_converted", NEEDS(F_CART_ID, F_ORDER_ID), .amount = F_TOTAL_AMOUNT),
+	TOPIC("customers", "customer.registered", "customer_registered", NEEDS(F_CUSTOMER_ID), .customer = true),
+	TOPIC("customers", "customer.logged_in", "customer_login", NEEDS(F_CUSTOMER_ID), .customer = true),
+	TOPIC("returns", "orders.return.requested", "return_requested", NEEDS(F_RETURN_ID, F_ORDER_ID)),
+	TOPIC("returns", "orders.return.approved", "return_approved", NEEDS(F_RETURN_ID, F_ORDER_ID)),
+	TOPIC("returns", "orders.return.rejected", "return_rejected", NEEDS(F_RETURN_ID, F_ORDER_ID)),
+	TOPIC("returns", "orders.return.completed", "return_completed", NEEDS(F_RETURN_ID, F_ORDER_ID)),
+	TOPIC("fulfillment", "fulfillments.fulfillment.status_changed", "fulfillment_status_changed",
 	      NEEDS(F_FULFILLMENT_ID, F_ORDER_ID, F_NEW_STATUS)),
-	TOPIC("fulfillments.fulfillment.sla_breach", "fulfillment_sla_breach", NEEDS(F_FULFILLMENT_ID, F_ORDER_ID)),
-	TOPIC("warehouse.inventory.stock_changed", "stock_changed", NEEDS(F_SKU, F_WAREHOUSE_ID, F_QUANTITY),
+	TOPIC("fulfillment", "fulfillments.fulfillment.sla_breach", "fulfillment_sla_breach", NEEDS(F_FULFILLMENT_ID, F_ORDER_ID)),
+	TOPIC("inventory", "warehouse.inventory.stock_changed", "stock_changed", NEEDS(F_SKU, F_WAREHOUSE_ID, F_QUANTITY),
 	      .stock = true),
-	TOPIC("catalog.product.created", "product_created", NEEDS(F_PRODUCT_ID, F_SKU, F_NAME)),
-	TOPIC("catalog.product.updated", "product_updated", NEEDS(F_PRODUCT_ID, F_SKU, F_NAME)),
-	TOPIC("promotion.usage.recorded", "promotion_used", NEEDS(F_PROMOTION_CODE, F_ORDER_ID)),
-	TOPIC("marketing.spend.recorded", "marketing_spend", NEEDS(F_CAMPAIGN, F_AMOUNT), .amount = F_AMOUNT),
+	TOPIC("catalog", "catalog.product.created", "product_created", NEEDS(F_PRODUCT_ID, F_SKU, F_NAME)),
+	TOPIC("catalog", "catalog.product.updated", "product_updated", NEEDS(F_PRODUCT_ID, F_SKU, F_NAME)),
+	TOPIC("promotions", "promotion.usage.recorded", "promotion_used", NEEDS(F_PROMOTION_CODE, F_ORDER_ID)),
+	TOPIC("promotions", "marketing.spend.recorded", "marketing_spend", NEEDS(F_CAMPAIGN, F_AMOUNT), .amount = F_AMOUNT),
 };
 enum { TOPICS = sizeof(topics) / sizeof(*topics), SLOTS = 256 };
 
@@ -113,6 +114,20 @@ enum field event_field_find(const struct topic *t, struct slice key)
 			return field_rows[f].scope || event_topic_requires(t, f) ? f : F_NONE;
 	}
 	return F_NONE;
+}
+
+bool event_field_personal(const struct topic *t, enum field f)
+{
+	switch (f) {
+	case F_IP_ADDRESS:
+	case F_USER_AGENT:
+	case F_EMAIL:
+	case F_CUSTOMER_NAME:
+	case F_PHONE:
+		return true;
+	default:
+		return f == F_NAME && t->customer;
+	}
 }
 
 static bool is_order(const struct topic *t)

@@ -96,6 +96,7 @@ enum { REQUIRED_MAX = 3 };
 
 struct topic {
 	struct slice name;
+	const char *route;                     /* the bus delivers it to /events/<route> */
 	struct slice event_type;               /* as stored; absent: by new_status, see event_type_of */
 	enum field required[REQUIRED_MAX + 1]; /* in the order in which they are looked for */
 	enum field amount;                     /* the money that goes to the column `amount` */
@@ -108,6 +109,8 @@ const struct topic *event_topic_find(struct slice name); /* NULL: unknown */
 /* F_NONE: not one of ours on this topic. */
 enum field event_field_find(const struct topic *t, struct slice key);
 bool event_topic_requires(const struct topic *t, enum field f);
+/* A field whose content is a person's; it never counts as content of the event. */
+bool event_field_personal(const struct topic *t, enum field f);
 /* The stored event_type; status matters for orders only. */
 struct slice event_type_of(const struct topic *t, struct slice status);
 bool event_is_purchase(const struct topic *t, struct slice status);

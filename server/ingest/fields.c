@@ -50,15 +50,10 @@ static void gather_context(struct event_fields *f)
 }
 
 /* Fields that stand inside another object, or under a second name. */
-static void gather_nested(struct event_fields *f, const struct json *status, const struct json *metadata,
-			  const struct json *reason)
+static void gather_nested(struct event_fields *f, const struct json *metadata, const struct json *reason)
 {
 	const struct json *cart = json_get(metadata, "cart_id"), *code = json_get(reason, "code");
 
-	if (!f->sent[F_NEW_STATUS] && status && event_topic_requires(f->topic, F_NEW_STATUS)) {
-		f->sent[F_NEW_STATUS] = status;
-		f->status_alias = true;
-	}
 	if (!f->sent[F_CART_ID] && !json_missing(cart)) {
 		f->sent[F_CART_ID] = cart;
 		f->metadata = metadata;
@@ -67,24 +62,28 @@ static void gather_nested(struct event_fields *f, const struct json *status, con
 		f->sent[F_REASON_CODE] = code;
 }
 
-bool fields_gather(struct event_fields *f, struct rejection *rej)
+bool fields_gather(struct arena *a, struct event_fields *f, struct rejection *rej)
 {
 	const struct json *status = NULL, *metadata = NULL, *reason = NULL, *context = NULL;
+	size_t i = 0, status_at = 0;
 
 	if (f->data->type != JSON_OBJECT)
 		return reject(rej, REJECT_INVALID_FIELD, "data", "data must be a JSON object");
 	if (!read_version(f, rej))
 		return false;
-	for (const struct json *m = f->data->child; m; m = m->next) {
-		enum field id;
+	f->member = arena_zalloc(a, f->data->count);
+	if (!f->member)
+		return reject_memory(rej);
+	for (const struct json *m = f->data->child; m; m = m->next, i++) {
+		enum field id = event_field_find(f->topic, m->key);
 
+		f->member[i] = (uint8_t)id;
 		if (json_missing(m))
 			continue;
-		id = event_field_find(f->topic, m->key);
 		if (id != F_NONE)
 			f->sent[id] = m;
 		else if (slice_is(m->key, "status"))
-			status = m;
+			status = m, status_at = i;
 		else if (slice_is(m->key, "metadata"))
 			metadata = m;
 		else if (slice_is(m->key, "reason"))
@@ -96,17 +95,13 @@ bool fields_gather(struct event_fields *f, struct rejection *rej)
 		f->context = context;
 		gather_context(f);
 	}
-	gather_nested(f, status, metadata, reason);
+	if (!f->sent[F_NEW_STATUS] && status && event_topic_requires(f->topic, F_NEW_STATUS)) {
+		f->sent[F_NEW_STATUS] = status;
+		f->member[status_at] = F_NEW_STATUS;
+		f->status_alias = true;
+	}
+	gather_nested(f, metadata, reason);
 	return true;
-}
-
-enum field fields_member(const struct event_fields *f, const struct json *m)
-{
-	enum field id = event_field_find(f->topic, m->key);
-
-	if (id == F_NONE && f->status_alias && m == f->sent[F_NEW_STATUS])
-		return F_NEW_STATUS;
-	return id;
 }
 
 static bool in_context(const struct event_fields *f, const struct json *v)

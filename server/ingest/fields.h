@@ -22,6 +22,7 @@ struct event_fields {
 	bool v2;
 	const struct json *context;         /* v2's, when it is an object */
 	const struct json *metadata;        /* when cart_id was taken from it */
+	uint8_t *member;                    /* enum field of each member of data, in its order */
 	bool status_alias;                  /* new_status came as `status` */
 	const struct json *sent[FIELDS];    /* NULL: absent, null or empty */
 	struct slice text[FIELDS];          /* checked: of strings and identifiers */
@@ -35,7 +36,7 @@ struct event_fields {
 bool json_missing(const struct json *v);      /* absent, null or empty */
 bool key_is_amount(struct slice key);         /* ends in _amount */
 /* Reads schema_version and finds the named fields. f->topic and f->data are set before. */
-bool fields_gather(struct event_fields *f, struct rejection *rej);
+bool fields_gather(struct arena *a, struct event_fields *f, struct rejection *rej);
 bool fields_none_missing(const struct event_fields *f, struct rejection *rej);
 /* Fills text, number, currency, items. */
 bool fields_valid(struct arena *a, struct event_fields *f, struct pii *p, const char *reporting_currency,
@@ -44,8 +45,6 @@ bool fields_valid(struct arena *a, struct event_fields *f, struct pii *p, const 
  * it must be set. tail: what to append to the field's path when false. */
 bool money_read(const struct json *v, bool v2, const struct currency **c, int64_t *minor, const char **tail,
 		const char **why);
-/* Is this member of data a named field, in the version the event has? F_NONE: no, or not taken from there. */
-enum field fields_member(const struct event_fields *f, const struct json *m);
 
 enum { PATH_BYTES = 128 };
 void field_path(const struct event_fields *f, enum field id, const char *tail, char out[PATH_BYTES]);

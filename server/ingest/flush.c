@@ -270,7 +270,11 @@ static void settle_letters(struct letter_load *l, bool stored)
 
 static void on_letters(struct letter_batch *b, enum err_code c)
 {
-	settle_letters(b->ctx, c == ERR_OK);
+	struct letter_load *l = b->ctx;
+	struct ingest *g = l->owners[0].of.request->ingest;
+
+	settle_letters(l, c == ERR_OK);
+	flush_soon(g); /* others wait for the place that is free now */
 }
 
 static void send_letters(struct ingest *g)

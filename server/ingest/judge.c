@@ -53,7 +53,7 @@ static bool resolve(struct judging *j, struct rejection *rej)
 		return reject(rej, REJECT_INVALID_FIELD, "type", "the attribute has the wrong type");
 	j->f.data = j->in->data ? j->in->data : &none;
 	j->pii.mask_name = j->f.topic->customer;
-	return fields_gather(&j->f, rej) && fields_none_missing(&j->f, rej);
+	return fields_gather(j->pii.a, &j->f, rej) && fields_none_missing(&j->f, rej);
 }
 
 static bool envelope_valid(const struct event_in *in, struct rejection *rej)

@@ -1,8 +1,8 @@
 #include "server/ingest/pii.h"
 
-#include <strings.h>
+#include <pthread.h>
 
-enum { KEY_BYTES = 24, EMAIL_LOCAL_BYTES = 1024 };
+enum { KEY_BYTES = 24, KIND_SLOTS = 256, EMAIL_LOCAL_BYTES = 1024 };
 
 static const struct {
 	const char *key;
@@ -21,58 +21,57 @@ static const struct {
 	{ "shippingaddress", PII_ADDRESS }, { "billingaddress", PII_ADDRESS },
 };
 
-/* The last '.' of a key; NULL: none. */
-static const char *last_dot(struct slice key)
+static uint8_t kind_slot[KIND_SLOTS]; /* row + 1; open addressing, made once */
+static pthread_once_t kind_once = PTHREAD_ONCE_INIT;
+
+static unsigned kind_hash(unsigned h, char c)
 {
-	for (size_t i = key.n; i > 0; i--)
-		if (key.p[i - 1] == '.')
-			return key.p + i - 1;
-	return NULL;
+	return h * 31 + (unsigned char)c;
 }
 
-/* The key's last part, in lower case, without '_', '-' and blanks; 0 when it is too long to be one of ours. */
-static size_t plain_key(struct slice key, char out[KEY_BYTES])
+static void kinds_fill(void)
 {
-	const char *dot = last_dot(key);
-	const char *p = dot ? dot + 1 : key.p, *end = key.p + key.n;
-	size_t n = 0;
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		unsigned h = 0;
 
-	for (; p < end; p++) {
-		if (*p == '_' || *p == '-' || *p == ' ')
-			continue;
-		if (n == KEY_BYTES)
-			return 0;
-		out[n++] = (char)(*p >= 'A' && *p <= 'Z' ? *p | 0x20 : *p);
+		for (const char *p = kinds[i].key; *p; p++)
+			h = kind_hash(h, *p);
+		for (h %= KIND_SLOTS; kind_slot[h]; h = (h + 1) % KIND_SLOTS)
+			;
+		kind_slot[h] = (uint8_t)(i + 1);
 	}
-	return n;
-}
-
-/* "customer.name", the way flattened objects are written */
-static bool of_customer(struct slice key)
-{
-	const char *dot = last_dot(key);
-
-	return dot && dot - key.p >= 8 && strncasecmp(dot - 8, "customer", 8) == 0;
 }
 
 enum pii_kind pii_kind_of(struct slice key, bool mask_name)
 {
-	/* First letters of the rows, and of `name`: most keys end here. */
-	static const char first[] = "aAbBcCeEfFhHiIlLmMnNpPrRsStTuUxX_- ";
-	char plain[KEY_BYTES];
-	size_t n;
+	char plain[KEY_BYTES + 1];
+	size_t n = 0, customer = 0; /* customer: "customer.name", the way flattened objects are written */
+	unsigned h = 0;
 
-	if (key.n < 2 || (!strchr(first, *key.p) && !memchr(key.p, '.', key.n)))
+	pthread_once(&kind_once, kinds_fill);
+	for (size_t i = 0; i < key.n; i++) {
+		char c = key.p[i];
+
+		if (c == '_' || c == '-' || c == ' ')
+			continue;
+		if (c == '.') {
+			customer = n == 8 && memcmp(plain, "customer", 8) == 0;
+			n = h = 0;
+			continue;
+		}
+		c = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+		h = kind_hash(h, c);
+		if (n < KEY_BYTES)
+			plain[n] = c;
+		n++;
+	}
+	if (n < 2 || n > KEY_BYTES)
 		return PII_NONE;
-	n = plain_key(key, plain);
-	if (n < 2)
-		return PII_NONE;
-	if (n == 4 && memcmp(plain, "name", 4) == 0)
-		return mask_name || of_customer(key) ? PII_NAME : PII_NONE;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (kinds[i].key[0] == plain[0] && strlen(kinds[i].key) == n && memcmp(kinds[i].key, plain, n) == 0)
-			return kinds[i].kind;
-	return PII_NONE;
+	plain[n] = 0;
+	for (h %= KIND_SLOTS; kind_slot[h]; h = (h + 1) % KIND_SLOTS)
+		if (strcmp(kinds[kind_slot[h] - 1].key, plain) == 0)
+			return kinds[kind_slot[h] - 1].kind;
+	return (mask_name || customer) && strcmp(plain, "name") == 0 ? PII_NAME : PII_NONE;
 }
 
 static bool is_hash(struct slice s)

@@ -11,11 +11,11 @@ bool data_is_envelope(struct slice key)
 
 bool item_is_named(struct slice key)
 {
-	static const char *const names[] = { "product_id", "sku", "quantity", "price",
-					     "category", "brand", "cost", "seller_id" };
+	static const struct slice names[] = { { "product_id", 10 }, { "sku", 3 }, { "quantity", 8 }, { "price", 5 },
+					      { "category", 8 }, { "brand", 5 }, { "cost", 4 }, { "seller_id", 9 } };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (slice_is(key, names[i]))
+		if (slice_eq(key, names[i]))
 			return true;
 	return false;
 }
@@ -128,7 +128,7 @@ static void put_field(struct pii *p, struct text *t, const struct event_fields *
 		put_time(t, f->number[id]);
 		break;
 	default:
-		if (pii_kind_of(row->name, p->mask_name) == PII_NAME)
+		if (event_field_personal(f->topic, id)) /* of those only names are left here */
 			text_json(t, pii_name(p, f->text[id]));
 		else
 			text_json(t, pii_scrub(p, f->text[id]));
@@ -209,13 +209,14 @@ static void put_item_rests(struct pii *p, struct text *t, const struct event_fie
 
 struct slice row_properties(struct pii *p, const struct event_fields *f)
 {
+	const uint8_t *member = f->member;
 	struct text t;
 
 	text_init(&t, p->a, PROPERTIES_EXPECTED_BYTES);
 	text_putc(&t, '{');
 	put_named(p, &t, f);
-	for (const struct json *m = f->data->child; m; m = m->next) {
-		if (fields_member(f, m) != F_NONE || data_is_envelope(m->key))
+	for (const struct json *m = f->data->child; m; m = m->next, member++) {
+		if (*member != F_NONE || data_is_envelope(m->key))
 			continue;
 		if (m == f->context || m == f->metadata)
 			put_rest(p, &t, f, m);

@@ -231,9 +231,10 @@ static bool check_item(struct event_fields *f, const struct json *v, unsigned i,
 	bool has_price;
 
 	out->sent = v;
-	snprintf(path, sizeof(path), "data.items[%u]", i);
-	if (v->type != JSON_OBJECT)
+	if (v->type != JSON_OBJECT) {
+		snprintf(path, sizeof(path), "data.items[%u]", i);
 		return invalid(rej, path, wrong_type);
+	}
 	if (!item_text(v, "product_id", KIND_ID, i, &out->product_id, rej) ||
 	    !item_text(v, "sku", KIND_ID, i, &out->sku, rej))
 		return false;
@@ -289,13 +290,15 @@ static bool check_one(struct arena *a, struct event_fields *f, enum field id, st
 /* Money under names of the sender's own: every *_amount. */
 static bool check_amounts(struct event_fields *f, struct pii *p, struct rejection *rej)
 {
-	for (const struct json *m = f->data->child; m; m = m->next) {
+	const uint8_t *member = f->member;
+
+	for (const struct json *m = f->data->child; m; m = m->next, member++) {
 		const char *tail, *why;
 		char path[PATH_BYTES];
 		struct slice key;
 		int64_t minor;
 
-		if (!key_is_amount(m->key) || json_missing(m) || fields_member(f, m) != F_NONE)
+		if (!key_is_amount(m->key) || json_missing(m) || *member != F_NONE)
 			continue;
 		if (money_read(m, f->v2, &f->currency, &minor, &tail, &why)) {
 			f->has_money = true;

@@ -31,8 +31,8 @@ function growth(v) {
 	if (v === undefined)
 		return element("p", { className: "growth" });
 	const up = v >= 0;
-	return element("p", { className: "growth " + (up ? "up" : "down") },
-		(up ? "\u25b2 " : "\u25bc ") + percent.format(Math.abs(v)) + " % on the period before");
+	return element("p", { className: "growth " + (up ? "up" : "down"), title: "against the period of equal length before" },
+		(up ? "\u25b2 " : "\u25bc ") + percent.format(Math.abs(v)) + " % vs. before");
 }
 
 function drawFigures(m) {

@@ -91,8 +91,9 @@ static const char *plain_run(const char *p, const char *end)
 		memcpy(&w, p, sizeof(w));
 		quote = w ^ (ones * '"');
 		slash = w ^ (ones * '\\');
-		if (((quote - ones) | (slash - ones) | (w - ones * 0x20) | w) & high)
-			break; /* may be a false alarm: the loop below looks closely */
+		w = ((quote - ones) | (slash - ones) | (w - ones * 0x20) | w) & high;
+		if (w) /* the first hit is a true one: borrows only travel upwards */
+			return p + (__builtin_ctzll(w) >> 3);
 	}
 	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
 		p++;
@@ -323,7 +324,8 @@ static bool keys_differ(struct reader *r, const struct json *object)
 		return keys_differ_table(r, object);
 	for (const struct json *m = object->child; m; m = m->next)
 		for (const struct json *o = m->next; o; o = o->next)
-			if (o->key.n == m->key.n && slice_eq(o->key, m->key))
+			if (o->key.n == m->key.n && (!m->key.n || *o->key.p == *m->key.p) &&
+			    slice_eq(o->key, m->key))
 				return fail(r, "an object has the same key twice");
 	return true;
 }
@@ -500,4 +502,15 @@ struct slice json_skip(struct slice t, size_t *at)
 	if (i == from)
 		return (struct slice){ NULL, 0 };
 	return (struct slice){ t.p + from, i - from };
+}
+
+bool json_one_value(struct slice text)
+{
+	size_t at = 0;
+
+	if (!json_skip(text, &at).p)
+		return false;
+	while (at < text.n && text.p[at] && strchr(" \t\r\n", text.p[at]))
+		at++;
+	return at == text.n;
 }

@@ -33,6 +33,8 @@ const struct json *json_get(const struct json *object, const char *key); /* NULL
  * brackets alone, without judging it; *at moves behind it. p == NULL when there is none. For walking a
  * large array element by element. */
 struct slice json_skip(struct slice text, size_t *at);
+/* One value and nothing else, by its quotes and brackets: it may stand inside a larger text. */
+bool json_one_value(struct slice text);
 bool json_utf8_valid(struct slice s);   /* NUL counts as invalid */
 
 #endif

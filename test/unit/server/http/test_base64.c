@@ -4,8 +4,13 @@
 
 static const struct {
 	const char *bytes, *text;
-} pairs[] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
-	      { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" } };
+} pairs[] = { { "", "" },
+	      { "f", "Zg==" },
+	      { "fo", "Zm8=" },
+	      { "foo", "Zm9v" },
+	      { "foob", "Zm9vYg==" },
+	      { "fooba", "Zm9vYmE=" },
+	      { "foobar", "Zm9vYmFy" } };
 
 Test(base64, both_ways)
 {
@@ -27,7 +32,8 @@ Test(base64, both_ways)
 
 Test(base64, what_is_none)
 {
-	static const char *const bad[] = { "Z", "Zm9vY", "Zm 9", "Zm9-", "Zm=v", "=", "====", "{\"a\":1}" };
+	static const char *const bad[] = { "Z",    "Zm9vY", "Zm 9", "Zm9-",
+					   "Zm=v", "=",     "====", "{\"a\":1}" };
 	struct arena a;
 
 	arena_init(&a, 4096);

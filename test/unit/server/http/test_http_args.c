@@ -24,7 +24,8 @@ static void finish(void)
 	arena_reset(&arena);
 }
 
-/* The description of the one violation after name=value in a FieldDescriptorProto; "" when there is none. */
+/* The description of the one violation after name=value in a FieldDescriptorProto; "" when there is
+ * none. */
 static const char *wrong(const char *name, const char *value)
 {
 	begin(&google__protobuf__field_descriptor_proto__descriptor);
@@ -54,7 +55,8 @@ Test(http_args, values_by_type_and_both_spellings, .fini = finish)
 	cr_assert(m->has_number && m->number == -7);
 	cr_assert(m->has_oneof_index && m->oneof_index == INT32_MAX);
 	cr_assert_str_eq(m->default_value, "");
-	cr_assert(m->has_label && m->label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED);
+	cr_assert(m->has_label &&
+		  m->label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED);
 	cr_assert(m->has_proto3_optional && m->proto3_optional);
 	cr_assert_null(m->json_name);
 }
@@ -108,7 +110,8 @@ Test(http_args, bad_values_name_their_field, .fini = finish)
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		cr_expect_neq(*wrong(bad[i][0], bad[i][1]), 0, "%s=%s was taken", bad[i][0], bad[i][1]);
+		cr_expect_neq(*wrong(bad[i][0], bad[i][1]), 0, "%s=%s was taken", bad[i][0],
+			      bad[i][1]);
 		arena_reset(&arena);
 	}
 	cr_expect_str_eq(wrong("number", "12"), "");

@@ -7,7 +7,8 @@
 
 Test(http_error, grpc_codes_as_http)
 {
-	static const unsigned want[] = { 200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401 };
+	static const unsigned want[] = { 200, 499, 500, 400, 504, 404, 409, 403, 429,
+					 400, 409, 400, 501, 500, 503, 500, 401 };
 
 	for (int i = 0; i < 17; i++)
 		cr_expect_eq(http_status_of(i), want[i], "code %d", i);
@@ -18,11 +19,14 @@ Test(http_error, grpc_codes_as_http)
 Test(http_error, the_shape_of_google_rpc_status)
 {
 	static const char want[] =
-		"{\"code\":400,\"status\":\"INVALID_ARGUMENT\",\"message\":\"no \\\"x\\\"\",\"details\":["
+		"{\"code\":400,\"status\":\"INVALID_ARGUMENT\",\"message\":\"no "
+		"\\\"x\\\"\",\"details\":["
 		"{\"@type\":\"type.googleapis.com/google.rpc.BadRequest\",\"fieldViolations\":["
 		"{\"field\":\"dateRange\",\"description\":\"is no range\"}]},"
-		"{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"INVALID_ARGUMENT\",\"domain\":\"analytics\"},"
-		"{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"1.500s\"}]}";
+		"{\"@type\":\"type.googleapis.com/"
+		"google.rpc.ErrorInfo\",\"reason\":\"INVALID_ARGUMENT\",\"domain\":\"analytics\"},"
+		"{\"@type\":\"type.googleapis.com/"
+		"google.rpc.RetryInfo\",\"retryDelay\":\"1.500s\"}]}";
 	struct status s;
 	struct buf b;
 
@@ -54,6 +58,7 @@ Test(binary_mode, header_values_are_percent_decoded)
 
 	buf_init(&b, 256);
 	binary_mode_decode(&b, SLICE("a%20b%C3%a9%%2x%4"));
-	cr_expect(slice_is((struct slice){ b.p, b.n }, "a b\xc3\xa9%%2x%4"), "got %.*s", (int)b.n, b.p);
+	cr_expect(slice_is((struct slice){ b.p, b.n }, "a b\xc3\xa9%%2x%4"), "got %.*s", (int)b.n,
+		  b.p);
 	buf_reset(&b);
 }

@@ -45,8 +45,10 @@ Test(json_print, absent_is_left_out_and_zero_is_printed)
 
 Test(json_print, lists_are_always_there_and_messages_when_present)
 {
-	Api__Analytics__V1__ConversionFunnel none = API__ANALYTICS__V1__CONVERSION_FUNNEL__INIT, two = none;
-	Api__Analytics__V1__FunnelStage s = API__ANALYTICS__V1__FUNNEL_STAGE__INIT, *list[] = { &s, &s };
+	Api__Analytics__V1__ConversionFunnel none = API__ANALYTICS__V1__CONVERSION_FUNNEL__INIT,
+					     two = none;
+	Api__Analytics__V1__FunnelStage s = API__ANALYTICS__V1__FUNNEL_STAGE__INIT,
+					*list[] = { &s, &s };
 
 	expect(&none.base, "{\"stages\":[]}");
 	s.has_users = 1;
@@ -94,13 +96,15 @@ Test(json_print, doubles_are_the_shortest_that_read_back)
 
 Test(json_print, bytes_are_base64)
 {
-	static const char *const want[] = { "{\"name\":[],\"stringValue\":\"\"}", "{\"name\":[],\"stringValue\":\"+w==\"}",
+	static const char *const want[] = { "{\"name\":[],\"stringValue\":\"\"}",
+					    "{\"name\":[],\"stringValue\":\"+w==\"}",
 					    "{\"name\":[],\"stringValue\":\"+/8=\"}",
 					    "{\"name\":[],\"stringValue\":\"+/8A\"}" };
 	uint8_t bytes[] = { 0xfb, 0xff, 0 };
 
 	for (size_t n = 0; n < 4; n++) {
-		Google__Protobuf__UninterpretedOption o = GOOGLE__PROTOBUF__UNINTERPRETED_OPTION__INIT;
+		Google__Protobuf__UninterpretedOption o =
+			GOOGLE__PROTOBUF__UNINTERPRETED_OPTION__INIT;
 
 		o.has_string_value = 1;
 		o.string_value = (ProtobufCBinaryData){ n, bytes };
@@ -111,7 +115,8 @@ Test(json_print, bytes_are_base64)
 Test(json_print, a_plain_proto3_field_is_left_out_when_it_is_zero)
 {
 	Google__Rpc__ErrorInfo info = GOOGLE__RPC__ERROR_INFO__INIT;
-	Grpc__Health__V1__HealthCheckResponse health = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
+	Grpc__Health__V1__HealthCheckResponse health =
+		GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
 
 	info.reason = (char *)"WHY \"so\"\n";
 	health.status = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
@@ -136,7 +141,8 @@ Test(json_print, of_a_oneof_only_the_chosen_field)
 		IO__CLOUDEVENTS__V1__CLOUD_EVENT__CLOUD_EVENT_ATTRIBUTE_VALUE__INIT;
 
 	expect(&v.base, "{}");
-	v.attr_case = IO__CLOUDEVENTS__V1__CLOUD_EVENT__CLOUD_EVENT_ATTRIBUTE_VALUE__ATTR_CE_INTEGER;
+	v.attr_case =
+		IO__CLOUDEVENTS__V1__CLOUD_EVENT__CLOUD_EVENT_ATTRIBUTE_VALUE__ATTR_CE_INTEGER;
 	v.ce_integer = 0;
 	expect(&v.base, "{\"ceInteger\":0}");
 	v.attr_case = IO__CLOUDEVENTS__V1__CLOUD_EVENT__CLOUD_EVENT_ATTRIBUTE_VALUE__ATTR_CE_STRING;
