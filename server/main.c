@@ -1,5 +1,8 @@
 /* server/main.c -- the program: picks a subcommand. It alone joins server and jobs. */
+#include "jobs/partition_maintenance.h"
 #include "server/dev/dev.h"
+#include "server/reactor.h"
+#include "server/services.h"
 #include "server/supervisor.h"
 #include "storage/base/conf.h"
 #include "storage/base/log.h"
@@ -101,8 +104,24 @@ static bool asks_for_help(int argc, char **argv)
 	return false;
 }
 
+static enum err_code start_jobs(const struct services *s, void **out, struct err *e)
+{
+	struct partition_maintenance *m;
+	enum err_code rc = partition_maintenance_start(&m, s->conf, s->loop, s->queries, e);
+
+	if (!rc)
+		*out = m;
+	return rc;
+}
+
+static void stop_jobs(void *jobs)
+{
+	partition_maintenance_stop(jobs);
+}
+
 int main(int argc, char **argv)
 {
+	static const struct reactor_jobs jobs = { start_jobs, stop_jobs };
 	const struct command *cmd = argc > 1 ? find(argv[1]) : NULL;
 	struct conf conf;
 
@@ -112,6 +131,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	reactor_use_jobs(&jobs);
 	argc -= 2, argv += 2;
 	if (asks_for_help(argc, argv))
 		return help(NULL, 0, NULL);

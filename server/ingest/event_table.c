@@ -13,7 +13,8 @@ const struct field_row field_rows[FIELDS] = {
 #define NEEDS(...) .required = { __VA_ARGS__ }
 
 static const struct topic topics[] = {
-	{ .name = { "orders.order.status_changed", 27 }, .route = "orders", NEEDS(F_ORDER_ID, F_NEW_STATUS), .amount = F_TOTAL_AMOUNT },
+	{ .name = { "orders.order.status_changed", 27 }, .route = "orders",
+	  NEEDS(F_ORDER_ID, F_NEW_STATUS), .amount = F_TOTAL_AMOUNT },
 	TOPIC("payments", "payment.payment.processed", "payment_processed", NEEDS(F_PAYMENT_ID, F_ORDER_ID, F_AMOUNT),
 	      .amount = F_AMOUNT),
 	TOPIC("payments", "payment.payment.failed", "payment_failed", NEEDS(F_PAYMENT_ID, F_ORDER_ID, F_AMOUNT),
@@ -36,7 +37,8 @@ static const struct topic topics[] = {
 	TOPIC("returns", "orders.return.completed", "return_completed", NEEDS(F_RETURN_ID, F_ORDER_ID)),
 	TOPIC("fulfillment", "fulfillments.fulfillment.status_changed", "fulfillment_status_changed",
 	      NEEDS(F_FULFILLMENT_ID, F_ORDER_ID, F_NEW_STATUS)),
-	TOPIC("fulfillment", "fulfillments.fulfillment.sla_breach", "fulfillment_sla_breach", NEEDS(F_FULFILLMENT_ID, F_ORDER_ID)),
+	TOPIC("fulfillment", "fulfillments.fulfillment.sla_breach", "fulfillment_sla_breach",
+	      NEEDS(F_FULFILLMENT_ID, F_ORDER_ID)),
 	TOPIC("inventory", "warehouse.inventory.stock_changed", "stock_changed", NEEDS(F_SKU, F_WAREHOUSE_ID, F_QUANTITY),
 	      .stock = true),
 	TOPIC("catalog", "catalog.product.created", "product_created", NEEDS(F_PRODUCT_ID, F_SKU, F_NAME)),

@@ -1,5 +1,6 @@
 /* server/ingest/flush.c -- batches by pressure, not by clock: what has gathered is sent at the end of the
  * turn when a connection is idle, else when one has room and the batch is full. */
+#include "server/ingest/event_table.h"
 #include "server/ingest/request.h"
 #include "storage/base/clock.h"
 #include "storage/base/metrics.h"
@@ -238,10 +239,23 @@ static void close_letters(struct ingest *g)
 	g->letters = NULL;
 }
 
+/* By topic only where it is one of ours or a way in: senders must not be able to make series. */
+static void count_rejection(const struct dead_letter *d, enum reject_code code)
+{
+	const struct topic *t = d->topic.p ? event_topic_find(d->topic) : NULL;
+	bool route = d->topic.n && *d->topic.p == '/';
+	char label[96];
+
+	if (t)
+		snprintf(label, sizeof(label), "%.*s", (int)t->name.n, t->name.p);
+	else if (route)
+		snprintf(label, sizeof(label), "%.*s", (int)d->topic.n, d->topic.p);
+	metric_add(metric_get(M_REJECTIONS, reject_name(code), t || route ? label : "unknown"), 1);
+}
+
 void flush_letter(struct ingest *g, const struct dead_letter *d, struct pending of, const struct rejection *error)
 {
 	struct letter_load *l;
-	char topic[96];
 
 	for (int attempt = 0; attempt < 2; attempt++) {
 		if (!g->letters && !(g->letters = letter_load_create()))
@@ -251,8 +265,7 @@ void flush_letter(struct ingest *g, const struct dead_letter *d, struct pending 
 			l->owners[l->n++] = (struct letter_owner){
 				of, settle_keep_error(of.request, error), settle_keep_id(of.request, d->event_id)
 			};
-			snprintf(topic, sizeof(topic), "%.*s", (int)d->topic.n, d->topic.p ? d->topic.p : "");
-			metric_add(metric_get(M_REJECTIONS, reject_name(error->code), topic), 1);
+			count_rejection(d, error->code);
 			return;
 		}
 		close_letters(g);

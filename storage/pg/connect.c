@@ -24,10 +24,13 @@ void pg_session_options(struct buf *out, const struct conf *c, enum sql_class k)
 	unsigned lock = statement / 2 < LOCK_TIMEOUT_MS ? statement / 2 : LOCK_TIMEOUT_MS;
 
 	option(out, "TimeZone", "UTC");
+	option(out, "jit", "off"); /* compiling costs more than any of our statements */
 	option_ms(out, "statement_timeout", k == SQL_MIGRATE ? 0 : statement);
 	option_ms(out, "lock_timeout", k == SQL_MIGRATE ? MIGRATE_LOCK_TIMEOUT_MS : lock);
 	/* A transaction left open would hold back vacuum; ours end with their Sync. */
 	option_ms(out, "idle_in_transaction_session_timeout", k == SQL_MIGRATE ? 0 : statement * 2);
+	if (k == SQL_QUESTION) /* ranges differ too much for one plan */
+		option(out, "plan_cache_mode", "force_custom_plan");
 	if (k != SQL_INGEST)
 		return;
 	/* Acked means durable, and ON CONFLICT needs the isolation it was written for: whatever the

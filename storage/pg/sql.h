@@ -7,6 +7,7 @@ enum sql_class {
 	SQL_INGEST,   /* ingest_*, letter_*: connections that store */
 	SQL_MIGRATE,  /* migrate_*: start-up only, never prepared */
 	SQL_QUESTION, /* all others: the pool */
+	SQL_NONE,     /* no statement: a connection that only shows whether PostgreSQL is there */
 };
 
 struct sql_statement {

@@ -22,18 +22,40 @@ enum err_code sqlstate_code(const char *state)
 	return ERR_STORE;
 }
 
+/* Does it begin with one of these? The list ends with NULL. */
+static bool among(const char *state, const char *const *prefixes)
+{
+	for (; state && *prefixes; prefixes++)
+		if (!strncmp(state, *prefixes, strlen(*prefixes)))
+			return true;
+	return false;
+}
+
 bool sqlstate_is_stale(const char *state)
 {
 	static const char *const states[] = {
 		"26000", /* no such prepared statement */
 		"0A000", /* cached plan must not change its result type */
 		"42804", /* a composite type was made anew: other OID or attributes; never a row's fault */
+		NULL,
 	};
 
-	for (size_t i = 0; state && i < sizeof(states) / sizeof(*states); i++)
-		if (!strcmp(state, states[i]))
-			return true;
-	return false;
+	return among(state, states);
+}
+
+bool sqlstate_is_no_schema(const char *state)
+{
+	static const char *const states[] = { "42704" /* type */, "42P01" /* table */, "42703" /* column */,
+					      "42883" /* function */, NULL };
+
+	return among(state, states);
+}
+
+bool sqlstate_is_away(const char *state)
+{
+	static const char *const classes[] = { "08", "53", "57P", NULL };
+
+	return among(state, classes);
 }
 
 bool sqlstate_is_no_partition(const PGresult *r)

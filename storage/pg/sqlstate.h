@@ -13,6 +13,10 @@
 enum err_code sqlstate_code(const char *state);
 /* Statements prepared on this connection no longer fit (a changed schema, a pooler between us). */
 bool sqlstate_is_stale(const char *state);
+/* What a statement names does not exist: on a first start, until the migrator has made it. */
+bool sqlstate_is_no_schema(const char *state);
+/* PostgreSQL is gone, going, or out of what it needs: the classes that count as failures of its own. */
+bool sqlstate_is_away(const char *state);
 /* A row belongs to a month without partition. */
 bool sqlstate_is_no_partition(const PGresult *r);
 

@@ -25,7 +25,10 @@ Test(session, settings_follow_the_work)
 	cr_expect(strstr(options(300, SQL_INGEST), "-c statement_timeout=300 -c lock_timeout=150"));
 	cr_expect(strstr(options(10000, SQL_INGEST), "synchronous_commit=on"));
 	cr_expect(strstr(options(10000, SQL_INGEST), "plan_cache_mode=force_generic_plan"));
-	cr_expect(!strstr(options(10000, SQL_QUESTION), "plan_cache_mode"));
+	cr_expect(strstr(options(10000, SQL_QUESTION), "plan_cache_mode=force_custom_plan"));
+	cr_expect(!strstr(options(10000, SQL_MIGRATE), "plan_cache_mode"));
+	for (enum sql_class k = SQL_INGEST; k <= SQL_NONE; k++)
+		cr_expect(strstr(options(10000, k), "-c jit=off"));
 	cr_expect(strstr(options(10000, SQL_MIGRATE), "-c statement_timeout=0"));
 	cr_expect(strstr(options(10000, SQL_QUESTION), "-c TimeZone=UTC"));
 }
