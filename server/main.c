@@ -1,6 +1,8 @@
 /* server/main.c -- the program: picks a subcommand. It alone joins server and jobs. */
 #include "jobs/partition_maintenance.h"
+#include "server/admin/letter_retry.h"
 #include "server/dev/dev.h"
+#include "server/ingest/money.h"
 #include "server/reactor.h"
 #include "server/services.h"
 #include "server/supervisor.h"
@@ -10,6 +12,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { EXIT_USAGE = 2 };
@@ -96,6 +99,15 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+/* What only the layers above the settings can judge. */
+static bool knows_settings(const struct conf *c)
+{
+	if (currency_find(slice_of(c->reporting_currency)))
+		return true;
+	fprintf(stderr, "REPORTING_CURRENCY: %s is not a currency of ISO 4217\n", c->reporting_currency);
+	return false;
+}
+
 static bool asks_for_help(int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++)
@@ -104,19 +116,33 @@ static bool asks_for_help(int argc, char **argv)
 	return false;
 }
 
-static enum err_code start_jobs(const struct services *s, void **out, struct err *e)
-{
-	struct partition_maintenance *m;
-	enum err_code rc = partition_maintenance_start(&m, s->conf, s->loop, s->queries, e);
-
-	if (!rc)
-		*out = m;
-	return rc;
-}
+struct jobs {
+	struct partition_maintenance *partitions;
+	struct letter_retry *letters;
+};
 
 static void stop_jobs(void *jobs)
 {
-	partition_maintenance_stop(jobs);
+	struct jobs *j = jobs;
+
+	partition_maintenance_stop(j->partitions);
+	letter_retry_stop(j->letters);
+	free(j);
+}
+
+static enum err_code start_jobs(const struct services *s, void **out, struct err *e)
+{
+	struct jobs *j = calloc(1, sizeof(*j));
+	enum err_code rc;
+
+	if (!j)
+		return err_set(e, ERR_QUOTA, "no memory for the jobs");
+	if ((rc = partition_maintenance_start(&j->partitions, s->conf, s->loop, s->queries, e)) ||
+	    (rc = letter_retry_start(&j->letters, s, e)))
+		stop_jobs(j);
+	else
+		*out = j;
+	return rc;
 }
 
 int main(int argc, char **argv)
@@ -140,6 +166,7 @@ int main(int argc, char **argv)
 
 		if (argc && !cmd->own_args)
 			fprintf(stderr, "%s: no setting of that name; see analyticsd help\n", argv[0]);
+		ok = ok && knows_settings(&conf);
 		if (!ok || (argc && !cmd->own_args))
 			return EXIT_USAGE;
 		(void)log_set_level(conf.log_level);

@@ -12,7 +12,7 @@
 #include "server/query/query.h"
 #include "server/reflection.h"
 
-enum { HEALTH_MS = 2000, PUBLISH_MS = 30000, QUERY_MS = 10000 };
+enum { HEALTH_MS = 2000, PUBLISH_MS = 30000, RETRY_MS = 60000 };
 
 #define ANYONE false
 #define LOCAL_ONLY true
@@ -36,11 +36,19 @@ const struct rpc rpcs[] = {
 
 	/* answers */
 	{ ANALYTICS "GetDashboardOverview", &api__analytics__v1__get_dashboard_overview_request__descriptor,
-	  query_overview, NULL, QUERY_MS, ANALYTICS_HTTP "dashboard/overview", ANYONE },
+	  query_overview, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "dashboard/overview", ANYONE },
 
 	/* for operators */
 	{ ADMIN "ListDeadLetters", &api__analytics__v1__list_dead_letters_request__descriptor,
-	  admin_list_dead_letters, NULL, QUERY_MS, NULL, LOCAL_ONLY },
+	  admin_list_dead_letters, NULL, RPC_QUERY_MS, NULL, LOCAL_ONLY },
+	{ ADMIN "RetryDeadLetters", &api__analytics__v1__retry_dead_letters_request__descriptor,
+	  admin_retry_dead_letters, NULL, RETRY_MS, NULL, LOCAL_ONLY },
+	{ ADMIN "DiscardDeadLetters", &api__analytics__v1__discard_dead_letters_request__descriptor,
+	  admin_discard_dead_letters, NULL, RPC_QUERY_MS, NULL, LOCAL_ONLY },
+	{ ADMIN "ListSchemas", &api__analytics__v1__list_schemas_request__descriptor, admin_list_schemas, NULL,
+	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
+	{ ADMIN "RegisterSchema", &api__analytics__v1__register_schema_request__descriptor, admin_register_schema, NULL,
+	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
 
 	/* about the server */
 	{ "/grpc.health.v1.Health/Check", &grpc__health__v1__health_check_request__descriptor, health_check,

@@ -9,6 +9,7 @@
 struct event_store;
 struct pool;
 struct ingest;
+struct schema_registry;
 
 struct services {
 	const struct conf *conf;
@@ -17,6 +18,7 @@ struct services {
 	struct event_store *events;
 	struct pool *queries;
 	struct ingest *ingest;
+	struct schema_registry *schemas;
 	bool (*ready)(const struct services *s);  /* takes calls: PostgreSQL is there and we are not draining */
 	bool draining;
 };

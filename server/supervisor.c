@@ -206,11 +206,16 @@ static void start_worker(struct supervisor *s, unsigned i)
 	exit(c ? EXIT_REFUSED : 0);
 }
 
-static void signal_all(const struct supervisor *s, int sig)
+static void signal_workers(const struct supervisor *s, int sig)
 {
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->workers[i].pid)
 			kill(s->workers[i].pid, sig);
+}
+
+static void signal_all(const struct supervisor *s, int sig)
+{
+	signal_workers(s, sig);
 	if (s->migrator.pid)
 		kill(s->migrator.pid, sig);
 }
@@ -347,7 +352,9 @@ static void wait_for_signal(struct supervisor *s)
 	for (unsigned i = 0; i < s->n; i++)
 		timed = timed || !s->workers[i].pid;
 	sig = timed ? sigtimedwait(&s->signals, &info, &tick) : sigwaitinfo(&s->signals, &info);
-	if (sig == SIGTERM || sig == SIGINT || sig == SIGHUP) {
+	if (sig == SIGHUP) {
+		signal_workers(s, SIGHUP); /* each reads its secrets again */
+	} else if (sig == SIGTERM || sig == SIGINT) {
 		log_info(WHERE, "signal %d: finishing what was taken, at most %u ms", sig, s->conf->drain_ms);
 		stop(s, ERR_OK);
 	}

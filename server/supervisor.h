@@ -8,7 +8,7 @@
 #include "storage/base/conf.h"
 #include "storage/base/err.h"
 
-/* Serves until SIGTERM, SIGINT or SIGHUP; ERR_OK when every worker then ended by itself within drain_ms.
+/* Serves until SIGTERM or SIGINT; SIGHUP makes the workers read their secrets' files again. ERR_OK when every worker then ended by itself within drain_ms.
  * Ends the service when the schema is newer than this program, or when a worker cannot start at all.
  * Blocks these signals and SIGCHLD for the calling process; no other children may be running in it. */
 MUST_CHECK enum err_code supervisor_run(const struct conf *conf, struct err *e);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-	EVENT_ATTRIBUTES = 23,
+	EVENT_ATTRIBUTES = 26,
 	LETTER_ATTRIBUTES = 11,
 	/* More than any attribute needs besides the bytes of its text. */
 	ATTRIBUTE_CEILING = PG_ATTRIBUTE_BYTES + PG_NUMERIC_BYTES,
@@ -32,13 +32,18 @@ static char *put_time(char *at, int64_t us)
 	return pg_put_timestamptz(pg_put32(at, PG_OID_TIMESTAMPTZ), us);
 }
 
-/* In the order of event_row's attributes (storage/sql/migrations/0001_events.sql). */
+/* In the order of event_row's attributes (storage/sql/migrations/0002_sequences.sql). */
 static char *put_event(char *at, const struct event_row *r)
 {
 	at = put_uuid(at, r->key.b);
 	at = put_uuid(at, r->digest);
 	at = put_time(at, r->created_at_us);
 	at = put_time(at, r->received_at_us);
+	at = pg_put_bool(pg_put32(at, PG_OID_BOOL), false); /* see event_batch_mark_late */
+	at = pg_put32(at, PG_OID_UUID);
+	at = r->has_entity ? pg_put_uuid(at, r->entity.b) : pg_put_null(at);
+	at = pg_put32(at, PG_OID_INT8);
+	at = r->has_sequence ? pg_put_int8(at, r->sequence) : pg_put_null(at);
 	at = put_text(at, r->event_type);
 	at = put_text(at, r->event_id);
 	at = put_text(at, r->event_source);

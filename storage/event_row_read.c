@@ -1,6 +1,8 @@
 /* storage/event_row_read.c -- the way back from an encoded row, for the dead letter of one that was refused. */
 #include "storage/event_store.h"
 
+#include "storage/pg/types.h"
+
 static uint32_t read32(const char *p)
 {
 	uint32_t v;
@@ -23,6 +25,40 @@ static struct slice next_attribute(const char **at)
 	return (struct slice){ p, n };
 }
 
+/* Attributes of fixed size come first, so what follows stands at fixed places behind an element's head. */
+enum {
+	HEAD_BYTES = 8,
+	CREATED_AT = HEAD_BYTES + 2 * (PG_ATTRIBUTE_BYTES + PG_UUID_BYTES),
+	LATE_AT = CREATED_AT + 2 * (PG_ATTRIBUTE_BYTES + PG_TIMESTAMPTZ_BYTES),
+	ENTITY_AT = LATE_AT + PG_ATTRIBUTE_BYTES + 4 + 1,
+};
+
+static int64_t read64(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return (int64_t)__builtin_bswap64(v);
+}
+
+bool event_batch_entity(const struct event_batch *b, const struct batch_entry *e, struct entity_mark *out)
+{
+	const char *row = b->rows.p + e->at, *at = row + ENTITY_AT;
+	struct slice entity = next_attribute(&at), sequence = next_attribute(&at);
+
+	if (!entity.p)
+		return false;
+	memcpy(out->entity.b, entity.p, sizeof(out->entity.b));
+	out->has_sequence = sequence.p;
+	out->at = read64(sequence.p ? sequence.p : row + CREATED_AT + PG_ATTRIBUTE_BYTES + 4);
+	return true;
+}
+
+void event_batch_mark_late(struct event_batch *b, const struct batch_entry *e, bool late)
+{
+	b->rows.p[e->at + LATE_AT + PG_ATTRIBUTE_BYTES + 4] = late;
+}
+
 static struct slice without_version(struct slice jsonb)
 {
 	return jsonb.p ? (struct slice){ jsonb.p + 1, jsonb.n - 1 } : jsonb;
@@ -38,10 +74,10 @@ void event_batch_read(const struct event_batch *b, const struct batch_entry *e, 
 		&out->currency, &out->status, &out->ip_address, &out->user_agent, &out->email,
 		&out->pii_key_id, &out->items, &out->properties,
 	};
-	const char *at = b->rows.p + e->at + 8; /* behind the element's length and its count of attributes */
+	const char *at = b->rows.p + e->at + HEAD_BYTES; /* behind the element's length and its count of attributes */
 
 	*out = (struct event_row){ .key = e->key };
-	for (int i = 0; i < 4; i++) /* key, digest, created_at, received_at */
+	for (int i = 0; i < 7; i++) /* key, digest, the times, the place in its entity's order */
 		next_attribute(&at);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		*texts[i] = next_attribute(&at);

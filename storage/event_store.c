@@ -1,6 +1,8 @@
 /* storage/event_store.c -- hands batches to connections, and keeps those open and young. */
 #include "storage/event_work.h"
 
+#include "storage/base/metrics.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -10,7 +12,8 @@ static const double renew_every_s = 1;
 
 static bool usable(const struct connection *c)
 {
-	return c->q.state == PGQ_READY && !c->q.broken && !c->retiring && !c->store->destroying;
+	return c->q.state == PGQ_READY && !c->q.broken && !c->retiring && !c->store->destroying &&
+	       breaker_allows(c->store->breaker);
 }
 
 /* The connection to send on: the one with least under way. */
@@ -152,7 +155,7 @@ static void on_renew(struct ev_loop *ev, ev_timer *t, int revents)
 }
 
 enum err_code event_store_create(struct event_store **out, const struct conf *c, struct loop *l,
-				 struct offload *o, struct err *e)
+				 struct offload *o, struct breaker *b, struct err *e)
 {
 	unsigned n = c->ingest_conns + 1;
 	struct event_store *s = calloc(1, sizeof(*s) + n * sizeof(*s->conns));
@@ -160,6 +163,8 @@ enum err_code event_store_create(struct event_store **out, const struct conf *c,
 	if (!s)
 		return err_set(e, ERR_QUOTA, "event store: no memory for %u connections", n);
 	s->loop = l;
+	s->breaker = b;
+	s->out_of_order = metric_get(M_OUT_OF_ORDER, "", "");
 	s->wanted = c->ingest_conns;
 	s->nconns = n;
 	buf_init(&s->params, PARAMS_LIMIT_BYTES);
@@ -167,7 +172,7 @@ enum err_code event_store_create(struct event_store **out, const struct conf *c,
 		struct connection *conn = &s->conns[i];
 
 		conn->store = s;
-		pgq_init(&conn->q, c, l, o, SQL_INGEST);
+		pgq_init(&conn->q, c, l, o, SQL_INGEST, b);
 		conn->q.ctx = conn;
 		conn->q.on_change = on_change;
 		for (unsigned k = 0; k < WORKS_PER_CONNECTION; k++)
@@ -198,6 +203,7 @@ struct event_store *event_store_destroy(struct event_store *s)
 				work_finish(&c->works[k], ERR_STORE); /* those that wait to retry, here */
 	}
 	buf_reset(&s->params);
+	free(s->arrivals);
 	free(s);
 	return NULL;
 }

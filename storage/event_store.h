@@ -13,6 +13,7 @@
 #include "storage/base/err.h"
 #include "storage/base/loop.h"
 #include "storage/base/offload.h"
+#include "storage/pg/breaker.h"
 
 #include <stdint.h>
 
@@ -39,6 +40,9 @@ struct event_row {
 	struct slice currency, status;               /* status: new_status as sent */
 	struct slice ip_address, user_agent, email;  /* masked, hashed, hashed */
 	struct slice pii_key_id;                     /* set when one of the two hashes is */
+	bool has_entity, has_sequence;
+	struct event_key entity;                     /* XXH3-128 of source, 0, kind, 0, id of whom it is about */
+	int64_t sequence;                            /* its place among the entity's events; else its time counts */
 	struct slice items;                          /* JSON array or absent */
 	struct slice properties;                     /* JSON object */
 };
@@ -71,6 +75,15 @@ struct event_batch *event_batch_destroy(struct event_batch *b); /* NULL-safe; re
 /* Encodes row at the end. NULL (and batch unchanged) when it does not fit. */
 struct batch_entry *event_batch_add(struct event_batch *b, const struct event_row *row);
 
+/* What an encoded row says about its entity; false: it has none. */
+struct entity_mark {
+	struct event_key entity;
+	bool has_sequence;
+	int64_t at;                  /* its sequence, else its time in microseconds since 2000 */
+};
+bool event_batch_entity(const struct event_batch *b, const struct batch_entry *e, struct entity_mark *out);
+void event_batch_mark_late(struct event_batch *b, const struct batch_entry *e, bool late);
+
 /* The key and the texts of an encoded row, as slices into b->rows; amount is left out. */
 void event_batch_read(const struct event_batch *b, const struct batch_entry *e, struct event_row *out);
 
@@ -98,16 +111,16 @@ bool letter_batch_add(struct letter_batch *b, const struct dead_letter *d);
 
 struct event_store;
 /* Opens conf->ingest_conns connections in the background; usable at once (put fails until one is ready).
- * c, l and o outlive the store. */
+ * c, l, o and b outlive the store; b may be NULL. */
 MUST_CHECK enum err_code event_store_create(struct event_store **out, const struct conf *c, struct loop *l,
-					    struct offload *o, struct err *e);
+					    struct offload *o, struct breaker *b, struct err *e);
 struct event_store *event_store_destroy(struct event_store *s); /* fails what is under way; NULL-safe; returns NULL */
-bool event_store_ready(const struct event_store *s);   /* a connection is up and its statements are prepared */
+bool event_store_ready(const struct event_store *s);   /* a connection is up, and the breaker closed */
 /* True while a connection has nothing under way (send at once) or fewer than two batches (may send). */
 bool event_store_idle(const struct event_store *s);
 bool event_store_has_room(const struct event_store *s);
 
-/* Takes b over until b->done. ERR_STORE at once when no connection is ready, ERR_QUOTA when all are full;
+/* Takes b over until b->done. ERR_STORE at once when the store is not ready, ERR_QUOTA when all are full;
  * b then stays the caller's and done is not called. */
 MUST_CHECK enum err_code event_store_put(struct event_store *s, struct event_batch *b);
 MUST_CHECK enum err_code event_store_put_letters(struct event_store *s, struct letter_batch *b);

@@ -1,6 +1,7 @@
 #include "storage/event_work.h"
 
 #include "storage/base/log.h"
+#include "storage/base/metrics.h"
 #include "storage/pg/sqlstate.h"
 #include "storage/pg/types.h"
 
@@ -84,23 +85,27 @@ static enum err_code submit(struct work *w, void (*done)(struct pgq_unit *), con
 	return pgq_submit(&w->conn->q, &w->unit, &st, 1);
 }
 
+static void shrink_params(struct event_store *s)
+{
+	if (s->params.cap > PARAMS_KEEP_BYTES)
+		buf_reset(&s->params);
+}
+
 /* The same with what is in s->params. */
 static enum err_code submit_params(struct work *w, void (*done)(struct pgq_unit *), const char *name)
 {
 	struct buf *p = &w->conn->store->params;
 	enum err_code c = p->failed ? ERR_QUOTA : submit(w, done, name, p->p, p->n, true);
 
-	if (p->cap > PARAMS_KEEP_BYTES)
-		buf_reset(p);
+	shrink_params(w->conn->store);
 	return c;
 }
 
-/* Starts an array of n elements in s->params. */
-static void begin_array(struct event_store *s, uint32_t oid, uint32_t n)
+/* Starts an array of n elements behind what is in s->params. */
+static void add_array(struct event_store *s, uint32_t oid, uint32_t n)
 {
 	char *at;
 
-	buf_clear(&s->params);
 	if ((at = buf_reserve(&s->params, PG_ARRAY_HEAD_BYTES)))
 		pg_put_array_head(at, oid, n);
 }
@@ -130,14 +135,35 @@ static uint32_t count_verdict(const struct event_batch *b, struct range r, enum 
 
 static enum err_code send_range(struct work *w, struct range r, uint32_t rows)
 {
-	const struct event_batch *b = w->events;
+	enum { ENTITY_ARRAYS = 3, PARAMS }; /* the rows are the last */
+	static const int binary[PARAMS] = { 1, 1, 1, 1 };
+	struct event_batch *b = w->events;
 	struct event_store *s = w->conn->store;
+	const char *params[PARAMS];
+	int lengths[PARAMS];
+	size_t ends[PARAMS] = { 0 };
+	struct pgq_statement st = { .name = "ingest_events", .nparams = PARAMS, .params = params,
+				    .lengths = lengths, .formats = binary, .result_format = 1 };
+	enum err_code c = ERR_QUOTA;
 
-	begin_array(s, w->conn->q.event_row_oid, rows);
+	buf_clear(&s->params);
+	work_put_entities(s, b, r, ends);
+	add_array(s, w->conn->q.event_row_oid, rows);
 	for (uint32_t i = r.from; i < r.from + r.n; i++)
 		if (b->entries[i].verdict == ROW_PENDING)
 			buf_put(&s->params, b->rows.p + b->entries[i].at, b->entries[i].len);
-	return submit_params(w, on_stored, "ingest_events");
+	ends[ENTITY_ARRAYS] = s->params.n;
+	for (unsigned i = 0; i < PARAMS && !s->params.failed; i++) {
+		size_t from = i ? ends[i - 1] : 0;
+
+		params[i] = s->params.p + from;
+		lengths[i] = (int)(ends[i] - from);
+	}
+	w->unit.done = on_stored;
+	if (!s->params.failed)
+		c = pgq_submit(&w->conn->q, &w->unit, &st, 1);
+	shrink_params(s);
+	return c;
 }
 
 static enum err_code send_digests(struct work *w, uint32_t keys)
@@ -146,7 +172,8 @@ static enum err_code send_digests(struct work *w, uint32_t keys)
 	struct event_store *s = w->conn->store;
 	char *at;
 
-	begin_array(s, PG_OID_UUID, keys);
+	buf_clear(&s->params);
+	add_array(s, PG_OID_UUID, keys);
 	for (uint32_t i = 0; i < b->n; i++)
 		if (b->entries[i].verdict == ROW_DUPLICATE && (at = buf_reserve(&s->params, PG_UUID_BYTES)))
 			pg_put_uuid(at, b->entries[i].key.b);
@@ -157,7 +184,8 @@ static enum err_code send_letters(struct work *w)
 {
 	struct event_store *s = w->conn->store;
 
-	begin_array(s, w->conn->q.letter_row_oid, w->letters->n);
+	buf_clear(&s->params);
+	add_array(s, w->conn->q.letter_row_oid, w->letters->n);
 	buf_put(&s->params, w->letters->rows.p, w->letters->rows.n);
 	return submit_params(w, on_letters, "letter_put");
 }
@@ -317,9 +345,12 @@ static void on_stored(struct pgq_unit *u)
 		for (uint32_t i = at.from; i < at.from + at.n; i++)
 			if (b->entries[i].verdict == ROW_PENDING)
 				b->entries[i].verdict = ROW_STORED;
-		for (int i = 0; i < PQntuples(r); i++)
-			/* Or a conflict: see on_digests. */
-			entry_of(b, PQgetvalue(r, i, 0))->verdict = ROW_DUPLICATE;
+		for (int i = 0; i < PQntuples(r); i++) {
+			if (*PQgetvalue(r, i, 1)) /* it came late */
+				metric_add(w->conn->store->out_of_order, 1);
+			else /* or a conflict: see on_digests */
+				entry_of(b, PQgetvalue(r, i, 0))->verdict = ROW_DUPLICATE;
+		}
 		w->remade = 0;
 	} else if (sqlstate_is_no_partition(r) && w->remade < MAX_REMADE) {
 		w->remade++;

@@ -43,7 +43,11 @@ struct connection {
 
 struct event_store {
 	struct loop *loop;
+	struct breaker *breaker;
 	struct buf params;            /* of the unit being sent; libpq copies it */
+	struct entity_arrival *arrivals; /* of the range being sent */
+	uint32_t arrivals_cap;
+	struct metric *out_of_order;
 	int32_t months[MAX_MONTHS];   /* that have their partition, as far as we know */
 	unsigned nmonths;
 	ev_timer renew;
@@ -52,6 +56,10 @@ struct event_store {
 	bool destroying;
 	struct connection conns[];
 };
+
+/* Marks the range's late events, and appends its entities to s->params as three arrays: their keys, the
+ * highest sequence of each, the latest time of each. ends: where each array ends. */
+void work_put_entities(struct event_store *s, struct event_batch *b, struct range r, size_t ends[3]);
 
 /* Entries and their order: by key. */
 int entry_order(const void *a, const void *b);

@@ -5,5 +5,9 @@
 #include "server/wire/call.h"
 
 void admin_list_dead_letters(struct call *c, const ProtobufCMessage *req);
+void admin_retry_dead_letters(struct call *c, const ProtobufCMessage *req);
+void admin_discard_dead_letters(struct call *c, const ProtobufCMessage *req);
+void admin_list_schemas(struct call *c, const ProtobufCMessage *req);
+void admin_register_schema(struct call *c, const ProtobufCMessage *req);
 
 #endif

@@ -93,7 +93,7 @@ void http_call_get(struct http_request *r)
 				 .services = http_services(r),
 				 .arrived_us = clock_mono_us() };
 	h->call.deadline_us =
-		row->deadline_ms ? h->call.arrived_us + row->deadline_ms * 1000ull : UINT64_MAX;
+		rpc_deadline_us(row, h->call.services->conf, h->call.arrived_us);
 	arena_init(&h->call.arena, CALL_ARENA_BYTES);
 	http_on_gone(r, on_client_gone, h);
 	row->handle(&h->call, args.message);

@@ -5,7 +5,7 @@
 enum { NUMBER_CHARS = 300, POSTAL_CHARS = 3, COUNTRY_BYTES = 60 };
 
 /* jsonb takes no number of any size; what no counter or price can be is kept as its text. */
-static void put_number(struct text *t, struct slice s)
+static void put_number(struct pii *p, struct text *t, struct slice s)
 {
 	const char *e = memchr(s.p, 'e', s.n);
 	bool huge = s.n > NUMBER_CHARS;
@@ -13,6 +13,7 @@ static void put_number(struct text *t, struct slice s)
 	e = e ? e : memchr(s.p, 'E', s.n);
 	if (e)
 		huge |= s.p + s.n - e > 5; /* e+999 at most */
+	p->altered |= huge;
 	if (huge)
 		text_json(t, s);
 	else
@@ -94,9 +95,9 @@ static void put_kind(struct pii *p, struct text *t, enum pii_kind kind, const st
 		break;
 	case JSON_NUMBER:
 		if (kind == PII_NONE)
-			put_number(t, v->text);
+			put_number(p, t, v->text);
 		else
-			text_puts(t, "null");
+			text_puts(t, p->letter && kind != PII_ADDRESS ? "0" : "null");
 		break;
 	case JSON_STRING:
 		if (kind == PII_ADDRESS)
@@ -131,13 +132,42 @@ void anonymize_value(struct pii *p, struct text *t, const struct json *v)
 	put_kind(p, t, PII_NONE, v);
 }
 
+/* In a letter, a value whose type is wrong for its key stays a wrong one. */
+static void put_wrong_type(struct pii *p, struct text *t, enum pii_kind kind, const struct json *m)
+{
+	bool empty = (m->type == JSON_ARRAY || m->type == JSON_OBJECT) && !m->count;
+	bool plain = m->type == JSON_STRING || (kind == PII_DROP && m->type == JSON_NUMBER);
+
+	if (!p->letter || empty || plain || m->type == JSON_NULL || kind == PII_ADDRESS)
+		return;
+	anonymize_key(t, pii_scrub(p, m->key));
+	text_puts(t, "false");
+}
+
+/* In a letter, identifiers stay as different as their columns will have them. */
+static bool put_letter_id(struct pii *p, struct text *t, const struct json *m)
+{
+	bool id = (m->key.n > 3 && memcmp(m->key.p + m->key.n - 3, "_id", 3) == 0) || slice_is(m->key, "sku") ||
+		  slice_is(m->key, "promotion_code");
+
+	if (!p->letter || !id || m->type != JSON_STRING)
+		return false;
+	anonymize_key(t, pii_scrub(p, m->key));
+	text_json(t, pii_scrub_id(p, m->text));
+	return true;
+}
+
 void anonymize_member(struct pii *p, struct text *t, const struct json *m)
 {
 	enum pii_kind kind = pii_kind_of(m->key, p->mask_name);
 	bool mask = p->mask_name;
 
 	if (kind == PII_DROP || (kind == PII_NAME && m->type != JSON_STRING) ||
-	    (kind == PII_ADDRESS && m->type != JSON_OBJECT && m->type != JSON_ARRAY))
+	    (kind == PII_ADDRESS && m->type != JSON_OBJECT && m->type != JSON_ARRAY)) {
+		put_wrong_type(p, t, kind, m);
+		return;
+	}
+	if (kind == PII_NONE && put_letter_id(p, t, m))
 		return;
 	anonymize_key(t, pii_scrub(p, m->key));
 	if (m->key.n == 8 && strncasecmp(m->key.p, "customer", 8) == 0)

@@ -78,6 +78,8 @@ static void read_members(const struct json *event, struct event_in *in, struct m
 		{ SLICE("topic"), &in->topic, true },
 		{ SLICE("traceparent"), &in->traceparent, true },
 		{ SLICE("sequence"), &in->sequence, true },
+		{ SLICE("anonymized"), &in->anonymized, true },
+		{ SLICE("anonymizedkey"), &in->anonymized_key, true },
 	};
 
 	for (const struct json *m = event->child; m; m = m->next) {

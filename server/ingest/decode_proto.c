@@ -1,6 +1,7 @@
 #include "server/ingest/reject.h"
 #include "server/ingest/text.h"
 #include "server/ingest/timestamp.h"
+#include "server/ingest/typed.h"
 #include "server/ingest/wire.h"
 
 /* google.protobuf.Timestamp as RFC 3339; p NULL: no such instant, or the arena is full. */
@@ -121,16 +122,16 @@ bool event_decode_proto(struct arena *a, struct slice wire, struct slice route, 
 	readable = read_event(a, wire, in, &data, &typed);
 	if (data.p)
 		in->raw = data;
+	in->opaque = typed;
 	if (!readable) { /* its attributes may be anything */
 		*in = (struct event_in){ .route = route, .raw = wire };
+		in->opaque = typed || memmem(wire.p, wire.n, "api.analytics.v1.", 17);
 		return reject(rej, REJECT_MALFORMED_JSON, "", "not a CloudEvent message");
 	}
 	if (wire.n > EVENT_MAX_BYTES)
 		return reject(rej, REJECT_TOO_LARGE, "", "the event is larger than 1 MiB");
-	if (typed) {
-		in->bad_field = "data"; /* no message types of ours are known yet */
-		return true;
-	}
+	if (typed)
+		return typed_decode(a, data, in, rej);
 	if (!data.n)
 		return true;
 	in->data = json_parse(a, data, &why);

@@ -68,7 +68,7 @@ enum dedup_answer dedup_look(struct dedup *d, const struct event_key *k, const u
 		if (now_us - s[i].seen_us > d->window_us)
 			break;
 		metric_add(d->hits, 1);
-		return memcmp(s[i].digest, digest, 16) == 0 ? DEDUP_SAME : DEDUP_OTHER;
+		return digest_agrees(s[i].digest, digest) ? DEDUP_SAME : DEDUP_OTHER;
 	}
 	metric_add(d->misses, 1);
 	return DEDUP_UNKNOWN;

@@ -9,6 +9,12 @@
 
 #include "storage/event_store.h"
 
+/* Digests of different versions cannot be compared: the identity decides alone. */
+static inline bool digest_agrees(const uint8_t a[16], const uint8_t b[16])
+{
+	return a[0] != b[0] || memcmp(a, b, 16) == 0;
+}
+
 struct dedup;
 enum dedup_answer { DEDUP_UNKNOWN, DEDUP_SAME /* stored with this digest */, DEDUP_OTHER /* with another */ };
 

@@ -7,7 +7,9 @@
 
 #include "server/ingest/fields.h"
 
-enum { DIGEST_VERSION = 1, DIGEST_BYTES = 16 };
+/* A digest of altered content (a replayed dead letter in which an address stood, say) has a version of its own:
+ * it cannot be compared, and the identity decides alone. */
+enum { DIGEST_VERSION = 1, DIGEST_ALTERED = 0x81, DIGEST_BYTES = 16 };
 
 /* has_time: the event brought its own; the time of arrival is no content. False: the arena is full. */
 bool digest_make(struct arena *a, const struct event_fields *f, struct slice event_type, bool has_time,

@@ -33,18 +33,32 @@ struct event_in {
 	struct slice route;          /* the way in, for what is unreadable: "/events/orders", "PublishEvents" */
 	const struct json *data;     /* NULL: absent */
 	struct slice raw;            /* the arrived bytes of this event (JSON text, or data of a protobuf event) */
+	bool opaque;                 /* raw is a typed message: its personal data carries no keys to know it by */
 	const char *bad_field;       /* an attribute that is there with the wrong type; static; NULL: none */
+	const char *bad_why;         /* what is wrong with it; static; NULL: the type */
+	struct slice anonymized;     /* the mark of a dead letter's payload; means something in a replay only */
+	struct slice anonymized_key; /* likewise: the id of the key that made its hashes */
 };
 
 struct pii_key {
 	struct slice id, secret;
 };
 
+/* A dead letter on its way through once more: its payload is anonymized already. */
+struct event_replay {
+	struct event_key key;        /* the letter's: made of the identity as it was sent */
+	int64_t arrived_us;          /* when it came first: the time of an event that brought none */
+};
+
+struct narrowings; /* server/ingest/narrow.h */
+
 struct event_rules {
 	int64_t now_us;              /* wall clock of this loop turn */
 	uint32_t retention_days;
 	const char *reporting_currency;
 	const struct pii_key *key;
+	const struct event_replay *replay; /* NULL: the event comes from outside */
+	const struct narrowings *schemas;  /* registered ones; NULL: none */
 };
 
 /* Reads one CloudEvent in JSON (structured mode, also as Dapr sends it; data or data_base64).
@@ -67,5 +81,7 @@ bool event_judge(struct arena *a, const struct event_in *in, const struct event_
  * False when the arena is full. */
 bool event_letter(struct arena *a, const struct event_in *in, const struct event_rules *rules,
 		  const struct rejection *rej, struct dead_letter *letter);
+/* Does a letter with this code and payload hold the whole event, so that it can be judged once more? */
+bool event_letter_whole(struct slice error_code, struct slice payload);
 
 #endif

@@ -27,6 +27,7 @@ static bool count_events(struct slice request, uint32_t *n)
 enum err_code feed_open(struct feed *f, const struct services *s, struct slice bytes,
 			void (*settled)(struct ingest_request *r, void *ctx), void *ctx, struct err *e)
 {
+	enum err_code rc;
 	uint32_t n;
 
 	if (!count_events(bytes, &n))
@@ -38,7 +39,10 @@ enum err_code feed_open(struct feed *f, const struct services *s, struct slice b
 	f->at = 0;
 	ev_init(&f->next_turn, on_next_turn);
 	f->next_turn.data = f;
-	return ingest_open(s->ingest, bytes.n, settled, ctx, &f->request, e);
+	rc = ingest_open(s->ingest, bytes.n, settled, ctx, &f->request, e);
+	if (!rc)
+		ingest_hold(f->request);
+	return rc;
 }
 
 void feed_run(struct feed *f)
@@ -48,6 +52,7 @@ void feed_run(struct feed *f)
 
 	for (int i = 0; i < EVENTS_A_TURN; i++) {
 		if (!event_next_proto(f->bytes, &f->at, &event, &bad)) {
+			ingest_release(f->request);
 			ingest_close(f->request);
 			if (f->consumed)
 				f->consumed(f);
@@ -61,6 +66,7 @@ void feed_run(struct feed *f)
 void feed_abandon(struct feed *f)
 {
 	loop_timer_stop(f->services->loop, &f->next_turn);
+	ingest_release(f->request);
 	ingest_close(f->request);
 }
 

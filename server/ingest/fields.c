@@ -17,26 +17,21 @@ bool key_is_amount(struct slice key)
 	return key.n > 7 && memcmp(key.p + key.n - 7, "_amount", 7) == 0;
 }
 
-static bool read_version(struct event_fields *f, struct rejection *rej)
+static bool read_version(struct event_fields *f, const struct narrowings *schemas, struct rejection *rej)
 {
-	static const char *const v1[] = { "v1", "1", "1.0" }, *const v2[] = { "v2", "2", "2.0" };
 	const struct json *v = json_get(f->data, "schema_version");
+	char name[VERSION_BYTES] = "v1";
+	bool known = json_missing(v) || version_name(v, name), v1 = known && strcmp(name, "v1") == 0;
 
-	if (json_missing(v))
-		return true;
-	for (unsigned i = 0; i < 3; i++) {
-		bool plain = i > 0; /* "v1" is no number, so that only its text can be it */
-
-		if (v->type != JSON_STRING && !(plain && v->type == JSON_NUMBER))
-			continue;
-		if (slice_is(v->text, v1[i]))
-			return true;
-		if (slice_is(v->text, v2[i])) {
-			f->v2 = true;
-			return true;
-		}
-	}
-	return reject(rej, REJECT_UNSUPPORTED_SCHEMA_VERSION, "data.schema_version", "this version is not known");
+	f->v2 = !v1;
+	f->version = v1 ? SLICE("v1") : SLICE("v2");
+	f->narrowing = known ? narrowing_find(schemas, f->topic, slice_of(name)) : NULL;
+	if (f->narrowing)
+		f->version = f->narrowing->version;
+	else if (!known || (!v1 && strcmp(name, "v2") != 0))
+		return reject(rej, REJECT_UNSUPPORTED_SCHEMA_VERSION, "data.schema_version",
+			      "this version is not known");
+	return true;
 }
 
 static void gather_context(struct event_fields *f)
@@ -62,14 +57,14 @@ static void gather_nested(struct event_fields *f, const struct json *metadata, c
 		f->sent[F_REASON_CODE] = code;
 }
 
-bool fields_gather(struct arena *a, struct event_fields *f, struct rejection *rej)
+bool fields_gather(struct arena *a, struct event_fields *f, const struct narrowings *schemas, struct rejection *rej)
 {
 	const struct json *status = NULL, *metadata = NULL, *reason = NULL, *context = NULL;
 	size_t i = 0, status_at = 0;
 
 	if (f->data->type != JSON_OBJECT)
 		return reject(rej, REJECT_INVALID_FIELD, "data", "data must be a JSON object");
-	if (!read_version(f, rej))
+	if (!read_version(f, schemas, rej))
 		return false;
 	f->member = arena_zalloc(a, f->data->count);
 	if (!f->member)
@@ -78,6 +73,8 @@ bool fields_gather(struct arena *a, struct event_fields *f, struct rejection *re
 		enum field id = event_field_find(f->topic, m->key);
 
 		f->member[i] = (uint8_t)id;
+		if (f->v2 && slice_is(m->key, "context"))
+			context = m;
 		if (json_missing(m))
 			continue;
 		if (id != F_NONE)
@@ -88,10 +85,8 @@ bool fields_gather(struct arena *a, struct event_fields *f, struct rejection *re
 			metadata = m;
 		else if (slice_is(m->key, "reason"))
 			reason = m;
-		else if (slice_is(m->key, "context"))
-			context = m;
 	}
-	if (f->v2 && context && context->type == JSON_OBJECT) {
+	if (context && (context->type == JSON_OBJECT || json_missing(context))) {
 		f->context = context;
 		gather_context(f);
 	}

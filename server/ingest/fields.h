@@ -7,6 +7,7 @@
 #include "server/ingest/event.h"
 #include "server/ingest/event_table.h"
 #include "server/ingest/money.h"
+#include "server/ingest/narrow.h"
 #include "server/ingest/pii.h"
 
 struct item {
@@ -19,8 +20,10 @@ struct item {
 struct event_fields {
 	const struct topic *topic;
 	const struct json *data;
-	bool v2;
-	const struct json *context;         /* v2's, when it is an object */
+	bool v2;                            /* its shape: registered versions have it, too */
+	struct slice version;               /* v1, v2, or a registered one */
+	const struct narrowing *narrowing;  /* what is registered for it; NULL: nothing */
+	const struct json *context;         /* v2's, when it is an object or empty */
 	const struct json *metadata;        /* when cart_id was taken from it */
 	uint8_t *member;                    /* enum field of each member of data, in its order */
 	bool status_alias;                  /* new_status came as `status` */
@@ -36,7 +39,7 @@ struct event_fields {
 bool json_missing(const struct json *v);      /* absent, null or empty */
 bool key_is_amount(struct slice key);         /* ends in _amount */
 /* Reads schema_version and finds the named fields. f->topic and f->data are set before. */
-bool fields_gather(struct arena *a, struct event_fields *f, struct rejection *rej);
+bool fields_gather(struct arena *a, struct event_fields *f, const struct narrowings *schemas, struct rejection *rej);
 bool fields_none_missing(const struct event_fields *f, struct rejection *rej);
 /* Fills text, number, currency, items. */
 bool fields_valid(struct arena *a, struct event_fields *f, struct pii *p, const char *reporting_currency,

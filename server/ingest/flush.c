@@ -12,6 +12,7 @@ enum {
 	LETTER_ROWS = 500,
 	LETTER_BYTES = 4 << 20,
 	KEEP_SPARE = 4,
+	MOST_CONTENTS = 4,       /* of one identity, waiting one behind the other */
 };
 
 static const struct rejection conflict = {
@@ -56,30 +57,50 @@ static void put_away(struct ingest *g, struct load *l)
 	g->nspare++;
 }
 
-/* The open batch takes no more; it waits for a connection. */
+/* The batch takes no more; it waits for a connection. */
+static void make_ready(struct ingest *g, struct load *l)
+{
+	l->next = NULL;
+	*g->ready_tail = l;
+	g->ready_tail = &l->next;
+}
+
 static void close_load(struct ingest *g)
 {
-	g->open->next = NULL;
-	*g->ready_tail = g->open;
-	g->ready_tail = &g->open->next;
+	make_ready(g, g->open);
 	g->open = NULL;
 }
 
-void flush_row(struct ingest *g, const struct event_row *row, struct pending of)
+/* Adds the row to the open batch, or behind it when that holds its identity with other content. */
+static enum load_answer add_row(struct ingest *g, const struct event_row *row, struct pending of)
 {
+	enum load_answer answer = LOAD_DIFFERS;
+	struct load **at = &g->open;
 	size_t before;
 
+	for (int i = 0; i < MOST_CONTENTS && answer == LOAD_DIFFERS; i++, at = &(*at)->behind) {
+		if (!*at && !(*at = fresh_load(g)))
+			return LOAD_FULL;
+		before = (*at)->batch->rows.n;
+		answer = load_add(*at, row, of, clock_mono_us());
+		charge(g, (*at)->batch->rows.n - before, 0);
+	}
+	return answer;
+}
+
+bool flush_row(struct ingest *g, const struct event_row *row, struct pending of)
+{
 	for (int attempt = 0; attempt < 2; attempt++) {
-		if (!g->open && !(g->open = fresh_load(g)))
+		enum load_answer answer = add_row(g, row, of);
+
+		if (answer != LOAD_FULL)
+			return answer != LOAD_DIFFERS;
+		if (!g->open)
 			break;
-		before = g->open->batch->rows.n;
-		if (load_add(g->open, row, of, clock_mono_us()) != LOAD_FULL) {
-			charge(g, g->open->batch->rows.n - before, 0);
-			return;
-		}
 		close_load(g);
 	}
 	settle(of, OUT_UNAVAILABLE, NULL, row->event_id);
+	return true;
 }
 
 static void refuse_row(struct ingest *g, const struct load *l, const struct batch_entry *e, struct pending of,
@@ -116,17 +137,14 @@ static void settle_entry(struct ingest *g, const struct load *l, const struct ba
 	}
 }
 
-/* A follower shares its first's fate; only a first that was itself refused says nothing about it. */
+/* A follower shares its first's fate. */
 static void settle_follower(struct ingest *g, const struct load *l, const struct follower *f)
 {
 	const struct batch_entry *e = load_find(l, &f->key);
-	bool same = memcmp(e->digest, f->digest, sizeof(f->digest)) == 0;
 
-	if ((e->verdict == ROW_STORED || e->verdict == ROW_DUPLICATE) && same)
+	if (e->verdict == ROW_STORED || e->verdict == ROW_DUPLICATE)
 		settle(f->of, OUT_DUPLICATE, NULL, (struct slice){ 0 });
-	else if (e->verdict == ROW_STORED || e->verdict == ROW_DUPLICATE)
-		refuse_row(g, l, e, f->of, &conflict);
-	else if (e->verdict != ROW_PENDING && same)
+	else if (e->verdict != ROW_PENDING)
 		refuse_row(g, l, e, f->of, e->verdict == ROW_POISON ? &poison : &conflict);
 	else
 		settle(f->of, OUT_UNAVAILABLE, NULL, (struct slice){ 0 });
@@ -140,6 +158,9 @@ static void settle_load(struct ingest *g, struct load *l)
 		settle_entry(g, l, &l->batch->entries[i], now_us);
 	for (struct follower *f = l->followers; f; f = f->next)
 		settle_follower(g, l, f);
+	if (l->behind)
+		make_ready(g, l->behind);
+	l->behind = NULL;
 	put_away(g, l);
 	flush_soon(g);
 }
@@ -201,7 +222,7 @@ static void send_ready(struct ingest *g)
 	}
 	if (!g->open || !g->open->batch->n)
 		return;
-	if (event_store_idle(g->store) || !event_store_ready(g->store)) {
+	if ((event_store_idle(g->store) && !g->held) || !event_store_ready(g->store)) {
 		close_load(g);
 		send_ready(g);
 	}
@@ -257,6 +278,10 @@ void flush_letter(struct ingest *g, const struct dead_letter *d, struct pending 
 {
 	struct letter_load *l;
 
+	if (of.request->replay) { /* it is a letter already: who replays it keeps the verdict */
+		settle(of, OUT_REJECTED, settle_keep_error(of.request, error), d->event_id);
+		return;
+	}
 	for (int attempt = 0; attempt < 2; attempt++) {
 		if (!g->letters && !(g->letters = letter_load_create()))
 			break;

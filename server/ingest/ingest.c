@@ -9,6 +9,7 @@
 
 enum {
 	DEDUP_ENTRIES = 100000,
+	KEY_MIN_BYTES = 16,
 	SCRATCH_BYTES = 64 << 20,        /* a 1 MiB event of tiny values takes about this much as a tree */
 	REQUEST_ARENA_BYTES = 8 << 20,
 };
@@ -30,7 +31,11 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 	g->conf = c;
 	g->loop = l;
 	g->store = s;
-	g->key = (struct pii_key){ slice_of(c->pii_hmac_key_id), slice_of(c->pii_hmac_key) };
+	if (!ingest_use_key(g, c->pii_hmac_key)) {
+		dedup_destroy(g->dedup);
+		free(g);
+		return err_set(e, ERR_PRECONDITION, "PII_HMAC_KEY cannot be used: a key has 16 bytes or more");
+	}
 	g->limit_bytes = (size_t)c->ingest_queue_mib << 20;
 	g->ready_tail = &g->ready;
 	g->letters_tail = &g->letters_ready;
@@ -45,6 +50,23 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 	g->seconds = metric_get(M_INGEST, "", "");
 	*out = g;
 	return ERR_OK;
+}
+
+bool ingest_use_key(struct ingest *g, const char *key)
+{
+	const char *colon = strchr(key, ':');
+	bool named = colon && colon > key && (size_t)(colon - key) < sizeof(g->key_id);
+	const char *secret = named ? colon + 1 : key;
+
+	if (strlen(secret) < KEY_MIN_BYTES || strlen(secret) >= sizeof(g->key_secret))
+		return false;
+	if (named)
+		snprintf(g->key_id, sizeof(g->key_id), "%.*s", (int)(colon - key), key);
+	else
+		snprintf(g->key_id, sizeof(g->key_id), "%.39s", g->conf->pii_hmac_key_id);
+	snprintf(g->key_secret, sizeof(g->key_secret), "%s", secret);
+	g->key = (struct pii_key){ slice_of(g->key_id), slice_of(g->key_secret) };
+	return true;
 }
 
 struct ingest *ingest_destroy(struct ingest *g)
@@ -137,7 +159,8 @@ static void deduplicate(struct ingest *g, const struct event_in *in, const struc
 		reject(g, in, rules, &rej, of);
 		break;
 	case DEDUP_UNKNOWN:
-		flush_row(g, row, of);
+		if (!flush_row(g, row, of))
+			reject(g, in, rules, &rej, of);
 		break;
 	}
 }
@@ -145,15 +168,23 @@ static void deduplicate(struct ingest *g, const struct event_in *in, const struc
 typedef bool decode_fn(struct arena *a, struct slice bytes, struct slice route, struct event_in *in,
 		       struct rejection *rej);
 
-static void ingest_one(struct ingest_request *r, decode_fn *decode, struct slice bytes, struct slice route)
+static struct event_rules rules_of(const struct ingest *g, const struct event_replay *replay)
 {
-	struct ingest *g = r->ingest;
-	struct event_rules rules = {
+	return (struct event_rules){
 		.now_us = clock_wall_us(),
 		.retention_days = g->conf->retention_days,
 		.reporting_currency = g->conf->reporting_currency,
 		.key = &g->key,
+		.replay = replay,
+		.schemas = g->schemas,
 	};
+}
+
+static void ingest_one(struct ingest_request *r, decode_fn *decode, struct slice bytes, struct slice route,
+		       const struct event_replay *replay)
+{
+	struct ingest *g = r->ingest;
+	struct event_rules rules = rules_of(g, replay);
 	struct event_in in = { 0 };
 	struct event_row row = { 0 };
 	struct rejection rej = { 0 };
@@ -161,6 +192,10 @@ static void ingest_one(struct ingest_request *r, decode_fn *decode, struct slice
 
 	if (!take(r, &of)) {
 		r->count[OUT_UNAVAILABLE]++;
+		return;
+	}
+	if (!g->schemas) { /* nobody can say yet what is asked of it */
+		settle(of, OUT_UNAVAILABLE, NULL, (struct slice){ 0 });
 		return;
 	}
 	if (!decode(&g->scratch, bytes, route, &in, &rej) || !event_judge(&g->scratch, &in, &rules, &row, &rej)) {
@@ -173,12 +208,38 @@ static void ingest_one(struct ingest_request *r, decode_fn *decode, struct slice
 	flush_soon(g);
 }
 
+void ingest_use_schemas(struct ingest *g, const struct narrowings *schemas)
+{
+	g->schemas = schemas;
+}
+
 void ingest_json(struct ingest_request *r, struct slice text, struct slice route)
 {
-	ingest_one(r, event_decode_json, text, route);
+	ingest_one(r, event_decode_json, text, route, NULL);
 }
 
 void ingest_proto(struct ingest_request *r, struct slice wire, struct slice route)
 {
-	ingest_one(r, event_decode_proto, wire, route);
+	ingest_one(r, event_decode_proto, wire, route, NULL);
+}
+
+void ingest_letter(struct ingest_request *r, struct slice payload, const struct event_replay *how)
+{
+	r->replay = true;
+	ingest_one(r, event_decode_json, payload, SLICE("RetryDeadLetters"), how);
+}
+
+bool ingest_judge_letter(struct ingest *g, struct slice payload, const struct event_replay *how,
+			 uint8_t digest[16], struct rejection *rej)
+{
+	struct event_rules rules = rules_of(g, how);
+	struct event_in in = { 0 };
+	struct event_row row = { 0 };
+	bool good = event_decode_json(&g->scratch, payload, SLICE("RetryDeadLetters"), &in, rej) &&
+		    event_judge(&g->scratch, &in, &rules, &row, rej);
+
+	if (good)
+		memcpy(digest, row.digest, sizeof(row.digest));
+	arena_rewind(&g->scratch);
+	return good;
 }

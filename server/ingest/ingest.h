@@ -25,7 +25,13 @@ struct ingest_result {
 
 MUST_CHECK enum err_code ingest_create(struct ingest **out, const struct conf *c, struct loop *l,
 				       struct event_store *s, struct err *e);
+/* The key for events from now on: "id:secret", or a secret whose id is conf's. Rows name the key that made
+ * their hashes. False when it is too short or too long to be one. */
+bool ingest_use_key(struct ingest *g, const char *key);
 struct ingest *ingest_destroy(struct ingest *g);   /* NULL-safe; what is open must be settled before */
+/* What is registered, from now on; the caller's, until the next call. Before the first one events are refused
+ * as unavailable. */
+void ingest_use_schemas(struct ingest *g, const struct narrowings *schemas);
 bool ingest_quiet(const struct ingest *g);         /* nothing taken in that is not answered */
 
 /* Opens a request of `bytes` (charged to the budget until done). done runs once, never from inside these
@@ -36,7 +42,17 @@ MUST_CHECK enum err_code ingest_open(struct ingest *g, size_t bytes,
 /* Each takes one event (index counts up from 0); the bytes need not outlive the call. */
 void ingest_json(struct ingest_request *r, struct slice text, struct slice route);
 void ingest_proto(struct ingest_request *r, struct slice wire, struct slice route);
+/* A dead letter's payload once more (see event_letter_whole). When it is rejected again no letter is written:
+ * the verdict is the caller's. A request of letters takes nothing else. */
+void ingest_letter(struct ingest_request *r, struct slice payload, const struct event_replay *how);
+/* More of r's events follow soon: until the release, batches wait to be full. */
+void ingest_hold(struct ingest_request *r);
+void ingest_release(struct ingest_request *r);
 void ingest_close(struct ingest_request *r);       /* no more events */
+
+/* What ingest_letter would say of it, but for what is stored already: true with its digest when it is good. */
+bool ingest_judge_letter(struct ingest *g, struct slice payload, const struct event_replay *how,
+			 uint8_t digest[16], struct rejection *rej);
 
 /* For done(): counts, and the results of all events that were not stored, by index. */
 uint32_t ingest_count(const struct ingest_request *r, enum outcome o);

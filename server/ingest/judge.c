@@ -1,4 +1,5 @@
 #include "server/ingest/digest.h"
+#include "server/ingest/entity.h"
 #include "server/ingest/envelope.h"
 #include "server/ingest/reject.h"
 #include "server/ingest/row.h"
@@ -22,6 +23,12 @@ struct judging {
 static bool bad(const struct event_in *in, const char *field)
 {
 	return in->bad_field && strcmp(in->bad_field, field) == 0;
+}
+
+static bool reject_bad(const struct event_in *in, struct rejection *rej)
+{
+	return reject(rej, REJECT_INVALID_FIELD, in->bad_field,
+		      in->bad_why ? in->bad_why : "the attribute has the wrong type");
 }
 
 static bool envelope_complete(const struct event_in *in, struct rejection *rej)
@@ -50,16 +57,19 @@ static bool resolve(struct judging *j, struct rejection *rej)
 	if (!j->f.topic && !bad(j->in, "type"))
 		return reject(rej, REJECT_UNKNOWN_EVENT_TYPE, "type", "no event of this type is known");
 	if (!j->f.topic)
-		return reject(rej, REJECT_INVALID_FIELD, "type", "the attribute has the wrong type");
+		return reject_bad(j->in, rej);
+	if (bad(j->in, "data")) /* what its fields are to be, nobody can say */
+		return reject_bad(j->in, rej);
 	j->f.data = j->in->data ? j->in->data : &none;
 	j->pii.mask_name = j->f.topic->customer;
-	return fields_gather(j->pii.a, &j->f, rej) && fields_none_missing(&j->f, rej);
+	return fields_gather(j->pii.a, &j->f, j->rules->schemas, rej) && fields_none_missing(&j->f, rej) &&
+	       narrowing_none_missing(j->f.narrowing, &j->f, rej);
 }
 
 static bool envelope_valid(const struct event_in *in, struct rejection *rej)
 {
 	if (in->bad_field)
-		return reject(rej, REJECT_INVALID_FIELD, in->bad_field, "the attribute has the wrong type");
+		return reject_bad(in, rej);
 	if (in->spec_version.n && !slice_is(in->spec_version, "1.0"))
 		return reject(rej, REJECT_INVALID_FIELD, "specversion", "only CloudEvents 1.0 is spoken here");
 	if (in->id.n > ID_BYTES)
@@ -96,7 +106,7 @@ static bool read_time(struct judging *j, struct rejection *rej)
 	const struct json *t = json_get(j->in->data, "timestamp");
 	struct slice s = j->in->time;
 
-	j->time_us = j->rules->now_us;
+	j->time_us = j->rules->replay ? j->rules->replay->arrived_us : j->rules->now_us;
 	if (!json_missing(t)) {
 		j->time_field = "data.timestamp";
 		if (t->type != JSON_STRING)
@@ -131,13 +141,18 @@ static bool fill_row(struct judging *j, struct event_row *row, struct rejection 
 		.trace_id = trace,
 	};
 	row_columns(&j->pii, &j->f, row);
+	entity_fill(j->in, &j->f, row);
 	row->properties = row_properties(&j->pii, &j->f);
-	if (j->pii.hashed)
+	if (j->rules->replay)
+		row->pii_key_id = j->in->anonymized_key;
+	else if (j->pii.hashed)
 		row->pii_key_id = j->rules->key->id;
 	if (j->pii.failed || !event_key_make(j->pii.a, j->in->source, j->identity, &row->key))
 		return reject_memory(rej);
 	if (row->properties.n > PROPERTIES_BYTES)
 		return reject(rej, REJECT_INVALID_FIELD, "data", "the properties are larger than 32 KiB");
+	if (j->rules->replay)
+		row->key = j->rules->replay->key;
 	return true;
 }
 
@@ -161,12 +176,15 @@ bool event_judge(struct arena *a, const struct event_in *in, const struct event_
 
 	if (!envelope_complete(in, rej) || !resolve(&j, rej) || !envelope_valid(in, rej) ||
 	    !read_identity(&j, rej) || !read_time(&j, rej) ||
-	    !fields_valid(a, &j.f, &j.pii, rules->reporting_currency, rej) || !context_valid(&j.f, rej))
+	    !fields_valid(a, &j.f, &j.pii, rules->reporting_currency, rej) || !context_valid(&j.f, rej) ||
+	    !narrowing_valid(j.f.narrowing, &j.f, rej))
 		return false;
 	if (!fill_row(&j, row, rej) || !time_in_range(&j, rej))
 		return false;
 	if (!digest_make(a, &j.f, row->event_type, j.time_field != NULL, j.time_us, rules->reporting_currency,
 			 row->digest))
 		return reject_memory(rej);
+	if (rules->replay && slice_is(in->anonymized, "altered"))
+		row->digest[0] = DIGEST_ALTERED;
 	return true;
 }

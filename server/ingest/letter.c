@@ -4,7 +4,10 @@
 
 #include <stdio.h>
 
-enum { PAYLOAD_BYTES = 64 * 1024, CUT_BACK_BYTES = 1024, NAME_BYTES = 200 };
+/* A whole event is kept whole, or it could not be judged again. */
+enum { PAYLOAD_BYTES = 64 * 1024, WHOLE_BYTES = 2 << 20, CUT_BACK_BYTES = 1024, NAME_BYTES = 200 };
+
+static const char whole_mark[] = ",\"anonymized\":\"whole\"}", altered_mark[] = ",\"anonymized\":\"altered\"}";
 
 /* At most n bytes, cut at a character. */
 static struct slice cut(struct slice s, size_t n)
@@ -119,15 +122,20 @@ static void put_attribute(struct pii *p, struct text *t, const char *name, struc
 	text_json(t, pii_scrub(p, s));
 }
 
-/* The event again, as a CloudEvent in JSON, whichever way it came: so it can be judged once more. */
-static struct slice event_again(struct pii *p, const struct event_in *in)
+/* The event again, as a CloudEvent in JSON, whichever way it came: so it can be judged once more. Marked at its
+ * end as whole, or as altered when content that counts was replaced.
+ * unsure: names were masked that may be none of a person's. */
+static struct slice event_again(struct pii *p, const struct event_in *in, bool unsure)
 {
 	struct text t;
 
 	text_init(&t, p->a, 1024);
 	text_putc(&t, '{');
 	put_attribute(p, &t, "specversion", in->spec_version);
-	put_attribute(p, &t, "id", in->id);
+	if (in->id.n) {
+		anonymize_key(&t, SLICE("id"));
+		text_json(&t, pii_scrub_id(p, in->id));
+	}
 	put_attribute(p, &t, "source", in->source);
 	put_attribute(p, &t, "type", in->type);
 	put_attribute(p, &t, "time", in->time);
@@ -135,13 +143,47 @@ static struct slice event_again(struct pii *p, const struct event_in *in)
 	if (event_trace(in->traceparent).p)
 		put_attribute(p, &t, "traceparent", in->traceparent);
 	put_attribute(p, &t, "sequence", in->sequence);
-	if (in->data) {
+	if (in->data && !(in->bad_field && strcmp(in->bad_field, "data") == 0)) {
 		anonymize_key(&t, SLICE("data"));
 		anonymize_value(p, &t, in->data);
 	}
-	text_putc(&t, '}');
+	if (in->bad_field) {
+		anonymize_key(&t, slice_of(in->bad_field));
+		text_puts(&t, "false");
+	}
+	if (t.n == 1)
+		text_puts(&t, "\"specversion\":null");
+	if (p->hashed) {
+		anonymize_key(&t, SLICE("anonymizedkey"));
+		text_json(&t, p->key->id);
+	}
+	text_puts(&t, p->altered || unsure ? altered_mark : whole_mark);
 	p->failed |= t.failed;
 	return text_done(&t);
+}
+
+static bool ends_in(struct slice s, const char *tail)
+{
+	size_t n = strlen(tail);
+
+	return s.n >= n && memcmp(s.p + s.n - n, tail, n) == 0;
+}
+
+bool event_letter_whole(struct slice code, struct slice payload)
+{
+	return !slice_is(code, reject_name(REJECT_MALFORMED_JSON)) && !slice_is(code, reject_name(REJECT_TOO_LARGE)) &&
+	       (ends_in(payload, whole_mark) || ends_in(payload, altered_mark));
+}
+
+/* What is kept of an event that could not be read. */
+static struct slice rest_of(struct pii *p, const struct event_in *in)
+{
+	struct event_in envelope = *in;
+
+	if (!in->opaque)
+		return pii_scrub(p, readable(p->a, window(in->raw), &p->failed));
+	envelope.data = NULL;
+	return event_again(p, &envelope, false);
 }
 
 static bool letter_key(struct pii *p, const struct event_in *in, struct slice identity, struct event_key *key)
@@ -164,7 +206,7 @@ static struct slice attribute(struct pii *p, struct slice s)
 bool event_letter(struct arena *a, const struct event_in *in, const struct event_rules *rules,
 		  const struct rejection *rej, struct dead_letter *letter)
 {
-	struct pii p = { .a = a, .key = rules->key };
+	struct pii p = { .a = a, .key = rules->key, .letter = true };
 	bool unreadable = rej->code == REJECT_MALFORMED_JSON || rej->code == REJECT_TOO_LARGE;
 	const struct topic *topic = event_topic_find(event_topic_name(in));
 	struct slice identity = event_identity(in), payload;
@@ -173,7 +215,7 @@ bool event_letter(struct arena *a, const struct event_in *in, const struct event
 	if (!letter_key(&p, in, identity, &letter->key))
 		return false;
 	p.mask_name = unreadable || !topic || topic->customer; /* when in doubt, a name is a person's */
-	payload = unreadable ? pii_scrub(&p, readable(a, window(in->raw), &p.failed)) : event_again(&p, in);
+	payload = unreadable ? rest_of(&p, in) : event_again(&p, in, !topic);
 	if (identity.n)
 		letter->event_id = cut(pii_scrub_id(&p, identity), NAME_BYTES);
 	letter->event_type = attribute(&p, in->type);
@@ -187,6 +229,6 @@ bool event_letter(struct arena *a, const struct event_in *in, const struct event
 	letter->error_field.n = strlen(rej->field);
 	letter->error_message.p = arena_strndup(a, rej->message, strlen(rej->message));
 	letter->error_message.n = strlen(rej->message);
-	letter->payload = cut(payload, PAYLOAD_BYTES);
+	letter->payload = cut(payload, unreadable ? PAYLOAD_BYTES : WHOLE_BYTES);
 	return !p.failed && letter->error_field.p && letter->error_message.p;
 }

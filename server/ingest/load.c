@@ -1,11 +1,14 @@
 #include "server/ingest/load.h"
 
+#include "server/ingest/dedup.h"
+
 #include <stdlib.h>
 
 struct load *load_destroy(struct load *l)
 {
 	if (!l)
 		return NULL;
+	load_destroy(l->behind);
 	load_clear(l);
 	event_batch_destroy(l->batch);
 	free(l->pending);
@@ -68,7 +71,6 @@ static enum load_answer follow(struct load *l, const struct event_row *row, stru
 	if (!f)
 		return LOAD_FULL;
 	*f = (struct follower){ .next = l->followers, .key = row->key, .of = of };
-	memcpy(f->digest, row->digest, sizeof(f->digest));
 	l->followers = f;
 	return LOAD_FOLLOWS;
 }
@@ -79,7 +81,8 @@ enum load_answer load_add(struct load *l, const struct event_row *row, struct pe
 	struct batch_entry *entry;
 
 	if (*slot)
-		return follow(l, row, of);
+		return digest_agrees(l->batch->entries[*slot - 1].digest, row->digest) ? follow(l, row, of)
+											: LOAD_DIFFERS;
 	entry = event_batch_add(l->batch, row);
 	if (!entry)
 		return LOAD_FULL;

@@ -18,6 +18,8 @@ struct pii {
 	bool mask_name; /* the bare key `name` holds a person's (customer.* only) */
 	bool hashed;    /* the key was used */
 	bool lossy;     /* something was masked in a way that makes different values equal */
+	bool letter;    /* a dead letter is written: what was wrong must still be wrong when it is judged again */
+	bool altered;   /* content that counts was replaced: its digest will be another one */
 	bool failed;
 };
 

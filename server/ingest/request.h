@@ -22,6 +22,7 @@ struct ingest_request {
 	void *ctx;
 	struct arena arena;              /* errors of the results */
 	size_t bytes;
+	bool replay;                     /* of dead letters */
 	uint32_t total, pending;         /* pending: events not settled, plus one until it is closed */
 	uint32_t count[OUT_OUTCOMES];
 	uint8_t *outcomes;               /* by index */
@@ -49,11 +50,13 @@ struct ingest {
 	struct loop *loop;
 	struct event_store *store;
 	struct dedup *dedup;
-	struct pii_key key;
+	struct pii_key key;              /* slices of the two below */
+	char key_id[40], key_secret[CONF_TEXT_BYTES];
+	const struct narrowings *schemas; /* NULL: not known yet */
 	struct arena scratch;            /* one event's */
 	struct load *open, *ready, **ready_tail, *spare;
 	struct letter_load *letters, *letters_ready, **letters_tail;
-	unsigned nspare, loads_out;
+	unsigned nspare, loads_out, held;  /* held: requests that are being fed */
 	struct ingest_request *settled, **settled_tail;
 	ev_timer turn_end;               /* never started: fed, to run after the callback that feeds it */
 	bool fed;
@@ -70,7 +73,8 @@ struct slice settle_keep_id(struct ingest_request *r, struct slice id);
 struct type_counters *settle_counters(struct ingest *g, const char *type);
 
 /* flush.c */
-void flush_row(struct ingest *g, const struct event_row *row, struct pending of);
+/* False, and not taken: this identity waits with too many other contents already. */
+MUST_CHECK bool flush_row(struct ingest *g, const struct event_row *row, struct pending of);
 void flush_letter(struct ingest *g, const struct dead_letter *d, struct pending of, const struct rejection *error);
 void flush_soon(struct ingest *g);   /* at the end of this turn: send what may go, report what is settled */
 void flush_on_turn_end(struct ev_loop *ev, ev_timer *t, int revents);

@@ -71,7 +71,7 @@ static struct slice items_json(struct pii *p, const struct event_fields *f)
 void row_columns(struct pii *p, const struct event_fields *f, struct event_row *row)
 {
 	row->event_type = event_type_of(f->topic, f->text[F_NEW_STATUS]);
-	row->schema_version = f->v2 ? SLICE("v2") : SLICE("v1");
+	row->schema_version = f->version;
 	row->cart_id = id_or_none(p, f->text[F_CART_ID]);
 	row->session_id = id_or_none(p, f->text[F_SESSION_ID]);
 	row->customer_id = id_or_none(p, f->text[F_CUSTOMER_ID]);

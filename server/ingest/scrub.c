@@ -139,7 +139,7 @@ static const char *local_start(const char *from, const char *at)
 
 bool email_around(struct slice s, size_t from, size_t at, size_t *local, size_t *domain, size_t *end)
 {
-	const char *e = s.p + s.n, *p = s.p + at, *l, *d, *stop;
+	const char *e = s.p + s.n, *p = s.p + at, *l, *d, *stop = NULL;
 	size_t sign = at_sign(p, e);
 
 	if (!sign)
@@ -147,20 +147,18 @@ bool email_around(struct slice s, size_t from, size_t at, size_t *local, size_t 
 	l = local_start(s.p + from, p);
 	if (l == p)
 		return false;
-	d = p + sign;
-	for (;;) { /* a@b@c: the domain is what follows the last one */
-		stop = domain_end(d, e);
-		sign = stop > d && stop < e ? at_sign(stop, e) : 0;
-		if (!sign)
+	for (d = p + sign; sign; d = stop + sign) { /* a@b@c: the domain is what follows the last one */
+		const char *q = domain_end(d, e);
+
+		if (q == d)
 			break;
-		d = stop + sign;
+		stop = q;
+		*domain = (size_t)(d - s.p);
+		sign = stop < e ? at_sign(stop, e) : 0;
 	}
-	if (stop == d)
-		return false;
 	*local = (size_t)(l - s.p);
-	*domain = (size_t)(d - s.p);
-	*end = (size_t)(stop - s.p);
-	return true;
+	*end = stop ? (size_t)(stop - s.p) : 0;
+	return stop != NULL;
 }
 
 void scrub_emails(struct scrub *s, struct slice part)
@@ -200,6 +198,7 @@ struct slice pii_scrub(struct pii *p, struct slice value)
 	scrub_keys(&s, value);
 	if (!s.dirty)
 		return value;
+	p->altered = true;
 	p->failed |= s.out.failed;
 	return text_done(&s.out);
 }

@@ -83,8 +83,8 @@ static const char *word_end(const char *p, const char *end)
 
 static const char *skip_blanks(const char *p, const char *end)
 {
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
+	while (p < end && (*p == ' ' || *p == '\t' || (end - p > 3 && memcmp(p, "%20", 3) == 0)))
+		p += *p == '%' ? 3 : 1;
 	return p;
 }
 

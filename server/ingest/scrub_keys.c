@@ -96,6 +96,8 @@ static const char *value_end(const char *p, const char *end, enum pii_kind kind,
 		*from = p + 1;
 		return quoted_end(p + 1, end, *p, escaped);
 	}
+	if (end - p >= 3 && memcmp(p, "***", 3) == 0)
+		return p + 3; /* our own mark */
 	while (p < end && !strchr(stops, *p))
 		p++;
 	return p;

@@ -82,6 +82,17 @@ void settle(struct pending of, enum outcome o, const struct rejection *error, st
 	drop(r);
 }
 
+void ingest_hold(struct ingest_request *r)
+{
+	r->ingest->held++;
+}
+
+void ingest_release(struct ingest_request *r)
+{
+	r->ingest->held--;
+	flush_soon(r->ingest);
+}
+
 void ingest_close(struct ingest_request *r)
 {
 	drop(r);

@@ -22,7 +22,7 @@ struct events_stream {
 	struct stream *stream;     /* NULL: the client is gone */
 	struct message window[WINDOW];
 	unsigned first, used;      /* a ring, in the order of arrival */
-	bool half_closed, feeding;
+	bool half_closed, feeding, draining;
 };
 
 static void go_on(struct events_stream *s);
@@ -87,7 +87,9 @@ static void go_on(struct events_stream *s)
 	}
 	if (!s->used && s->half_closed)
 		finish(s, ERR_OK, "");
-	else if (s->used < WINDOW && !s->feeding && !s->half_closed)
+	else if (!s->used && s->draining)
+		finish(s, ERR_STORE, "the server shuts down; what was answered is stored, send the rest again");
+	else if (s->used < WINDOW && !s->feeding && !s->half_closed && !s->draining)
 		stream_read(s->stream);
 }
 
@@ -145,6 +147,16 @@ static void on_writable(struct stream *st)
 	go_on(stream_state(st));
 }
 
+static void on_drain(struct stream *st)
+{
+	struct events_stream *s = stream_state(st);
+
+	if (!s)
+		return;
+	s->draining = true;
+	go_on(s);
+}
+
 static void on_gone(struct stream *st)
 {
 	struct events_stream *s = stream_state(st);
@@ -163,5 +175,6 @@ const struct stream_ops stream_events = {
 	.message = on_message,
 	.half_closed = on_half_closed,
 	.writable = on_writable,
+	.drain = on_drain,
 	.gone = on_gone,
 };

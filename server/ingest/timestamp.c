@@ -1,6 +1,5 @@
 #include "server/ingest/timestamp.h"
 
-#include <stdio.h>
 
 enum { DAY_S = 86400, LAST_SECOND_OF_DAY = DAY_S - 1 };
 
@@ -90,6 +89,15 @@ bool timestamp_parse(struct slice s, int64_t *us)
 	return true;
 }
 
+/* n digits of v and what follows them; every event with a time of its own comes through here. */
+static char *put_digits(char *at, unsigned v, int n, char then)
+{
+	for (int i = n; i-- > 0; v /= 10)
+		at[i] = (char)('0' + v % 10);
+	at[n] = then;
+	return at + n + 1;
+}
+
 void timestamp_format(int64_t us, char out[TIMESTAMP_BYTES + 1])
 {
 	int64_t s = us / 1000000, days, era, y;
@@ -109,6 +117,12 @@ void timestamp_format(int64_t us, char out[TIMESTAMP_BYTES + 1])
 	d = day_of_year - (153 * m + 2) / 5 + 1;
 	m = m < 10 ? m + 3 : m - 9;
 	y = year_of_era + era * 400 + (m <= 2);
-	snprintf(out, TIMESTAMP_BYTES + 1, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ", (unsigned)y % 10000, m % 100,
-		 d % 100, rest / 3600 % 100, rest / 60 % 60, rest % 60, micros % 1000000);
+	out = put_digits(out, (unsigned)y % 10000, 4, '-');
+	out = put_digits(out, m, 2, '-');
+	out = put_digits(out, d, 2, 'T');
+	out = put_digits(out, rest / 3600, 2, ':');
+	out = put_digits(out, rest / 60 % 60, 2, ':');
+	out = put_digits(out, rest % 60, 2, '.');
+	out = put_digits(out, micros, 6, 'Z');
+	*out = 0;
 }

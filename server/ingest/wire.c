@@ -58,5 +58,5 @@ bool wire_next(struct wire *w, struct wire_field *f)
 
 struct wire wire_of(struct slice s)
 {
-	return (struct wire){ .p = s.p, .end = s.p + s.n };
+	return (struct wire){ .p = s.p, .end = s.p ? s.p + s.n : s.p };
 }

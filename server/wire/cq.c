@@ -15,7 +15,7 @@ struct cq {
 	pthread_t poller;
 	pthread_mutex_t lock;         /* guards loop and the flags below */
 	pthread_cond_t invoked;
-	bool ringing, stopping, polling;
+	bool ringing, waiting, stopping, polling;
 };
 
 static void release(struct ev_loop *ev)
@@ -43,8 +43,10 @@ static void hand_over(struct ev_loop *ev)
 			c->ringing = true;
 			grpc_call_start_batch(c->doorbell, NULL, 0, &c->rung, NULL);
 		}
+		c->waiting = true;
 		pthread_cond_wait(&c->invoked, &c->lock);
 	}
+	c->waiting = false;
 	if (c->stopping)
 		ev_break(ev, EVBREAK_ALL);
 }
@@ -128,17 +130,22 @@ grpc_completion_queue *cq_queue(struct cq *c)
 static void turn(struct cq *c, grpc_event ev)
 {
 	struct cq_tag *t = ev.tag;
+	bool waiting;
 
 	pthread_mutex_lock(&c->lock);
 	t->fire(t, ev.success != 0);
 	if (ev_pending_count(c->loop.ev))
 		ev_invoke_pending(c->loop.ev);
-	pthread_cond_signal(&c->invoked);
+	waiting = c->waiting;
+	c->waiting = false;
 	if (c->loop.changed || c->stopping) {
 		c->loop.changed = false;
-		ev_async_send(c->loop.ev, &c->nudge);
+		if (!waiting || c->stopping) /* one that waits looks at the watchers anyway */
+			ev_async_send(c->loop.ev, &c->nudge);
 	}
 	pthread_mutex_unlock(&c->lock);
+	if (waiting)
+		pthread_cond_signal(&c->invoked); /* behind the unlock: it would only block on the lock */
 }
 
 void cq_run(struct cq *c)

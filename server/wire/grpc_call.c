@@ -140,7 +140,7 @@ static uint64_t mono_deadline(const struct grpc_unary *u)
 	const struct rpc *rpc = u->method->rpc;
 
 	if (gpr_time_cmp(u->deadline, gpr_inf_future(u->deadline.clock_type)) == 0)
-		return rpc->deadline_ms ? u->call.arrived_us + rpc->deadline_ms * 1000ull : UINT64_MAX;
+		return rpc_deadline_us(rpc, u->call.services->conf, u->call.arrived_us);
 	left = gpr_time_sub(u->deadline, gpr_now(u->deadline.clock_type));
 	us = left.tv_sec * 1000000 + left.tv_nsec / 1000;
 	return u->call.arrived_us + (us > 0 ? (uint64_t)us : 0);

@@ -27,6 +27,7 @@ struct server {
 	const struct services *services;
 	struct method *methods;            /* one a row, and one for everything else at the end */
 	unsigned nmethods;
+	struct stream *streams;            /* open ones */
 	bool draining;
 	struct cq_tag on_drained;
 	void (*drained)(void *ctx);
@@ -55,6 +56,11 @@ grpc_completion_queue *server_queue(struct server *s)
 const struct services *server_services(struct server *s)
 {
 	return s->services;
+}
+
+struct stream **server_streams(struct server *s)
+{
+	return &s->streams;
 }
 
 bool server_accepts(const struct server *s)
@@ -244,6 +250,7 @@ void server_drain(struct server *s, void (*drained)(void *ctx), void *ctx)
 	s->drained_ctx = ctx;
 	s->on_drained.fire = on_drained;
 	grpc_server_shutdown_and_notify(s->core, cq_queue(s->cq), &s->on_drained);
+	stream_drain_all(s);
 }
 
 void server_cancel_all(struct server *s)

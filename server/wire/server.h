@@ -37,5 +37,8 @@ void method_observe(struct method *m, int status, uint64_t arrived_us);
 /* Armed calls: each arms its successor when it is taken (grpc_call.c, stream.c). */
 void unary_arm(struct method *m);
 void stream_arm(struct method *m);
+struct stream;
+struct stream **server_streams(struct server *s);  /* head of the list of open ones */
+void stream_drain_all(struct server *s);
 
 #endif

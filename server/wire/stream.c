@@ -11,6 +11,7 @@
 enum { ARENA_BYTES = 8 << 20 };
 
 struct stream {
+	struct stream *next, **at;         /* in the server's list while it is open */
 	struct method *method;
 	struct cq_tag on_request, on_close, on_read, on_sent, on_finished;
 	grpc_call *core;
@@ -41,6 +42,11 @@ static void stream_unref(struct stream *s)
 {
 	if (--s->refs)
 		return;
+	if (s->at) {
+		*s->at = s->next;
+		if (s->next)
+			s->next->at = s->at;
+	}
 	if (s->core) {
 		method_observe(s->method, s->cancelled ? 1 : s->status, s->arrived_us);
 		ops_of(s)->gone(s);
@@ -170,6 +176,11 @@ static void on_request(struct cq_tag *t, bool ok)
 	}
 	stream_arm(s->method);
 	s->arrived_us = clock_mono_us();
+	s->at = server_streams(s->method->server);
+	s->next = *s->at;
+	if (s->next)
+		s->next->at = &s->next;
+	*s->at = s;
 	close.data.recv_close_on_server.cancelled = &s->cancelled;
 	start(s, &close, 1, &s->on_close);
 	if (s->method->rpc->local_only && !server_peer_is_local(s->core)) {
@@ -295,4 +306,19 @@ void stream_finish(struct stream *s, const struct status *why)
 	}
 	if (!s->sending)
 		send_status(s);
+}
+
+void stream_drain_all(struct server *server)
+{
+	struct stream *s, *next;
+	struct status why;
+
+	status_of(&why, ERR_STORE, "the server shuts down; try again");
+	for (s = *server_streams(server); s; s = next) {
+		next = s->next; /* a stream is freed only from its own completions, never from here */
+		if (ops_of(s)->drain)
+			ops_of(s)->drain(s);
+		else
+			stream_finish(s, &why);
+	}
 }

@@ -15,6 +15,7 @@ struct stream_ops {
 	void (*message)(struct stream *s, struct slice bytes); /* bytes live until stream_read or the end */
 	void (*half_closed)(struct stream *s);                 /* the client sends no more */
 	void (*writable)(struct stream *s);                    /* the message of stream_send is out */
+	void (*drain)(struct stream *s);                       /* we shut down: end soon; NULL: ended at once */
 	void (*gone)(struct stream *s);                        /* once, last: ended or cancelled; state is freed here */
 };
 

@@ -19,6 +19,7 @@ struct conf_row {
 	enum conf_kind kind;
 	const char *name;      /* NAME of the environment variable; the flag is made from it */
 	size_t offset;
+	size_t file_offset;    /* of a secret: where its file's path is kept */
 	uint32_t def, min, max;
 	const char *text;      /* default of a string */
 	const char *unit, *help;
@@ -26,13 +27,13 @@ struct conf_row {
 
 static const struct conf_row rows[] = {
 #define X(field, name, d, lo, hi, u, h) \
-	{ CONF_UINT, #name, offsetof(struct conf, field), d, lo, hi, NULL, u, h },
+	{ CONF_UINT, #name, offsetof(struct conf, field), 0, d, lo, hi, NULL, u, h },
 	CONF_UINTS(X)
 #undef X
-#define X(field, name, d, h) { CONF_TEXT, #name, offsetof(struct conf, field), 0, 0, 0, d, "", h },
+#define X(field, name, d, h) { CONF_TEXT, #name, offsetof(struct conf, field), 0, 0, 0, 0, d, "", h },
 	CONF_STRINGS(X)
 #undef X
-#define X(field, name, h) { CONF_SECRET, #name, offsetof(struct conf, field), 0, 0, 0, "", "", h },
+#define X(field, name, h) { CONF_SECRET, #name, offsetof(struct conf, field), offsetof(struct conf, field##_file), 0, 0, 0, "", "", h },
 	CONF_SECRETS(X)
 #undef X
 };
@@ -86,8 +87,7 @@ static bool set_text(struct conf *c, const struct conf_row *r, const char *v, FI
 	return true;
 }
 
-/* The file's content without the line end that editors and `echo` leave. */
-static bool set_from_file(struct conf *c, const struct conf_row *r, const char *path, FILE *errors)
+bool conf_read_secret(const char *path, char out[CONF_TEXT_BYTES], const char **why)
 {
 	char text[CONF_TEXT_BYTES + 2];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -96,21 +96,33 @@ static bool set_from_file(struct conf *c, const struct conf_row *r, const char *
 
 	while (fd >= 0 && n < sizeof(text) && (got = read(fd, text + n, sizeof(text) - n)) > 0)
 		n += (size_t)got;
-	if (got < 0)
-		fprintf(errors, "%s_FILE: cannot read %s: %s\n", r->name, path, strerror(errno));
+	*why = got < 0 ? strerror(errno) : NULL;
 	if (fd >= 0)
 		close(fd);
-	if (got < 0)
-		return false;
-	while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+	while (n && (text[n - 1] == '\n' || text[n - 1] == '\r')) /* as editors and `echo` leave them */
 		n--;
-	if (n >= CONF_TEXT_BYTES || memchr(text, 0, n)) {
-		fprintf(errors, "%s_FILE: %s holds %s\n", r->name, path,
-			n >= CONF_TEXT_BYTES ? "more than 255 bytes" : "a NUL byte");
+	if (!*why && n >= CONF_TEXT_BYTES)
+		*why = "more than 255 bytes";
+	if (!*why && memchr(text, 0, n))
+		*why = "a NUL byte in it";
+	if (*why)
+		return false;
+	memcpy(out, text, n);
+	out[n] = 0;
+	return true;
+}
+
+static bool set_from_file(struct conf *c, const struct conf_row *r, const char *path, FILE *errors)
+{
+	const char *why;
+
+	if (strlen(path) >= CONF_TEXT_BYTES || !conf_read_secret(path, field(c, r), &why)) {
+		fprintf(errors, "%s_FILE: cannot use %s: %s\n", r->name, path,
+			strlen(path) >= CONF_TEXT_BYTES ? "the path is too long" : why);
 		return false;
 	}
-	text[n] = 0;
-	return set_text(c, r, text, errors);
+	memcpy((char *)c + r->file_offset, path, strlen(path) + 1);
+	return true;
 }
 
 /* An empty variable counts as not set, as deployment templates leave them. */

@@ -17,10 +17,13 @@
 	X(db_conn_max_idle_time_sec, DB_CONN_MAX_IDLE_TIME_SEC, 60, 1, 86400, "s", "an idle connection is closed after") \
 	X(db_connect_timeout_sec, DB_CONNECT_TIMEOUT_SEC, 5, 2, 60, "s", "to connect, TLS and log-in included") \
 	X(db_statement_timeout_ms, DB_STATEMENT_TIMEOUT_MS, 10000, 100, 600000, "ms", "a statement without an answer after this is given up") \
+	X(breaker_failures, BREAKER_FAILURES, 5, 1, 1000, "failures", "of PostgreSQL in a row, then calls are refused at once") \
+	X(breaker_open_ms, BREAKER_OPEN_MS, 30000, 10, 3600000, "ms", "until a probe finds out whether it is back") \
 	X(retention_days, RETENTION_DAYS, 90, 1, 36500, "days", "older events are refused, and archived once stored") \
 	X(ingest_conns, INGEST_CONNS, 2, 1, 64, "connections", "a worker's connections for storing events") \
 	X(ingest_batch_rows, INGEST_BATCH_ROWS, 2000, 1, 20000, "rows", "at most this many in one statement") \
 	X(ingest_queue_mib, INGEST_QUEUE_MIB, 64, 1, 65536, "MiB", "a worker's events in memory; beyond it calls are refused") \
+	X(dead_letter_retry_sec, DEAD_LETTER_RETRY_SEC, 300, 1, 86400, "s", "dead letters that may heal are looked at this often") \
 	X(query_timeout_ms, QUERY_TIMEOUT_MS, 10000, 10, 600000, "ms", "a query's deadline when the caller names none") \
 	X(drain_ms, DRAIN_MS, 10000, 100, 600000, "ms", "to finish what was taken at SIGTERM")
 
@@ -37,6 +40,6 @@
 
 #define CONF_SECRETS(X)                                                                             \
 	X(db_password, DB_PASSWORD, "the role's password")                                         \
-	X(pii_hmac_key, PII_HMAC_KEY, "key that pseudonymizes e-mail addresses and user agents, 32 bytes or more")
+	X(pii_hmac_key, PII_HMAC_KEY, "key that pseudonymizes e-mail addresses and user agents; id:key names it; SIGHUP reads its file again")
 
 #endif

@@ -20,12 +20,17 @@ struct conf {
 	CONF_STRINGS(X)
 	CONF_SECRETS(X)
 #undef X
+#define X(field, ...) char field##_file[CONF_TEXT_BYTES]; /* where it came from, to be read again; or "" */
+	CONF_SECRETS(X)
+#undef X
 };
 
 /* Defaults, then environment, then flags in argv[0..argc) ("--name value" or "--name=value").
  * Arguments that are no setting are compacted to the front of argv and counted in *argc.
  * Each mistake prints one clear line to errors (naming the setting); false when there was any. */
 bool conf_load(struct conf *c, int *argc, char **argv, FILE *errors);
+/* The content of a secret's file, without its line end. On failure *why says so, and out is untouched. */
+bool conf_read_secret(const char *path, char out[CONF_TEXT_BYTES], const char **why);
 void conf_print_help(FILE *to);  /* one line a setting: flag, NAME, default, range, unit, help */
 
 #endif

@@ -56,7 +56,7 @@ static size_t utf8_at(const unsigned char *p, const unsigned char *end)
 
 bool json_utf8_valid(struct slice s)
 {
-	const unsigned char *p = (const unsigned char *)s.p, *end = p + s.n;
+	const unsigned char *p = (const unsigned char *)s.p, *end = s.n ? p + s.n : p;
 
 	while (p < end) {
 		size_t n = utf8_at(p, end);
@@ -427,7 +427,7 @@ static struct json *read_value(struct reader *r, unsigned depth)
 
 struct json *json_parse(struct arena *a, struct slice text, const char **why)
 {
-	struct reader r = { .a = a, .p = text.p, .end = text.p + text.n };
+	struct reader r = { .a = a, .p = text.p, .end = text.n ? text.p + text.n : text.p };
 	struct json *j = read_value(&r, 0);
 
 	if (j) {

@@ -9,10 +9,12 @@
 	X(M_RECEIVED, COUNTER, "events_received_total", "", "", "Events taken in; equals the sum of verdicts and in flight") \
 	X(M_IN_FLIGHT, GAUGE, "events_in_flight", "", "", "Events taken in and not answered yet")            \
 	X(M_QUEUE_BYTES, GAUGE, "ingest_queue_bytes", "", "", "Memory held by events not answered yet; at its ceiling calls are refused") \
+	X(M_OUT_OF_ORDER, COUNTER, "out_of_order_total", "", "", "Events stored behind a later one of the same entity") \
 	X(M_REJECTIONS, COUNTER, "validation_rejections_total", "code", "topic", "Events that became dead letters") \
 	X(M_BATCH, ROWS, "batch_size", "", "", "Rows a batch carried to PostgreSQL")                         \
 	X(M_INGEST, SECONDS, "ingest_seconds", "", "", "From a batch's first event to its commit")            \
 	X(M_DB_CONNS, GAUGE, "db_connections", "state", "", "Connections to PostgreSQL by state: connecting, ready, waiting") \
+	X(M_DB_BREAKER, GAUGE_MAX, "db_breaker_state", "", "", "0 closed; 1 a probe is out; 2 open: PostgreSQL keeps failing, calls are refused at once") \
 	X(M_DEDUP_HITS, COUNTER, "dedup_cache_hits_total", "", "", "Redeliveries answered from memory")        \
 	X(M_DEDUP_MISSES, COUNTER, "dedup_cache_misses_total", "", "", "Events whose identity PostgreSQL had to judge") \
 	X(M_DEDUP_ENTRIES, GAUGE, "dedup_cache_entries", "", "", "Identities held in memory")               \

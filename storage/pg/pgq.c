@@ -13,6 +13,7 @@
 
 enum {
 	SILENCE_MARGIN_MS = 2000, /* the server ends a statement itself after the statement timeout */
+	PATIENT_FAILURES = 8,     /* some ten seconds: a migrator may be at work */
 	EMPTY_ANSWERS = 8,        /* libpq separates statements by one NULL; so many in a row are a fault */
 };
 
@@ -76,10 +77,22 @@ double pgq_backoff_s(unsigned failures)
 	return s * (0.5 + 0.5 * (double)random() / (double)RAND_MAX);
 }
 
-void pgq_init(struct pgq *q, const struct conf *c, struct loop *l, struct offload *o, enum sql_class k)
+/* What is kept and waits for its next attempt need not wait any longer. */
+static void on_breaker(struct breaker_member *m)
 {
-	*q = (struct pgq){ .conf = c, .loop = l, .offload = o, .class = k };
+	struct pgq *q = (struct pgq *)((char *)m - offsetof(struct pgq, member));
+
+	if (q->keep)
+		pgq_open(q);
+}
+
+void pgq_init(struct pgq *q, const struct conf *c, struct loop *l, struct offload *o, enum sql_class k,
+	      struct breaker *b)
+{
+	*q = (struct pgq){ .conf = c, .loop = l, .offload = o, .class = k, .breaker = b };
 	q->tail = &q->head;
+	q->member.changed = on_breaker;
+	breaker_join(b, &q->member);
 	ev_init(&q->io, on_io);
 	ev_init(&q->timer, on_timer);
 	q->io.data = q->timer.data = q;
@@ -165,6 +178,7 @@ void pgq_reset(struct pgq *q)
 	pgq_close(q);
 	loop_timer_stop(q->loop, &q->timer);
 	count_as(q, NULL);
+	breaker_leave(q->breaker, &q->member);
 }
 
 static void fail(struct pgq *q, const char *what)
@@ -174,6 +188,10 @@ static void fail(struct pgq *q, const char *what)
 	pg_reason(q->pg, reason, sizeof(reason));
 	log_warn("pg.pgq", "connection closed: %s: %s", what, reason);
 	q->failures++;
+	if (q->state != PGQ_READY)
+		breaker_cannot_connect(q->breaker);
+	else if (q->head) /* one failure, however many units it takes with it */
+		breaker_failed(q->breaker);
 	pgq_close(q);
 }
 
@@ -243,18 +261,28 @@ static const char *prepared_name(const struct pgq *q, unsigned i)
 	return s->name ? s->name : "Sync";
 }
 
+static void cannot_prepare(struct pgq *q, const struct pgq_unit *u)
+{
+	const char *name = prepared_name(q, u->failed);
+
+	q->failures++;
+	if (sqlstate_is_no_schema(u->state) && q->failures < PATIENT_FAILURES)
+		log_info("pg.pgq", "the schema is not there yet (%s: SQLSTATE %s)", name, u->state);
+	else
+		log_error("pg.pgq", "%s cannot be prepared: SQLSTATE %s", name, u->state);
+	if (sqlstate_is_away(u->state))
+		breaker_cannot_connect(q->breaker);
+	pgq_close(q);
+}
+
 static void prepared(struct pgq_unit *u)
 {
 	struct pgq *q = (struct pgq *)((char *)u - offsetof(struct pgq, prepare));
 	const PGresult *types = u->results[0];
 
 	if (u->code) {
-		if (q->state != PGQ_CLOSED) {
-			log_error("pg.pgq", "%s cannot be prepared: SQLSTATE %s", prepared_name(q, u->failed),
-				  u->state);
-			q->failures++;
-			pgq_close(q);
-		}
+		if (q->state != PGQ_CLOSED)
+			cannot_prepare(q, u);
 		return;
 	}
 	if (q->class == SQL_INGEST) {
@@ -262,6 +290,7 @@ static void prepared(struct pgq_unit *u)
 		q->letter_row_oid = (uint32_t)strtoul(PQgetvalue(types, 0, 1), NULL, 10);
 	}
 	q->failures = 0;
+	breaker_connected(q->breaker);
 	enter(q, PGQ_READY);
 	if (q->on_change)
 		q->on_change(q);
@@ -334,7 +363,7 @@ void pgq_open(struct pgq *q)
 {
 	struct connect_task *t;
 
-	if (q->state != PGQ_CLOSED)
+	if (q->state != PGQ_CLOSED || !breaker_allows(q->breaker))
 		return;
 	enter(q, PGQ_CONNECTING);
 	t = calloc(1, sizeof(*t));
@@ -386,12 +415,25 @@ static void on_result(struct pgq *q, struct pgq_unit *u, PGresult *r)
 	u->seen++;
 }
 
+/* A question may take too long by its own fault, and be cancelled; a batch may not. */
+static void judge(struct pgq *q, const struct pgq_unit *u)
+{
+	bool timeout = q->class == SQL_INGEST && !strcmp(u->state, "57014");
+
+	if (timeout || sqlstate_is_away(u->state))
+		breaker_failed(q->breaker);
+	else
+		breaker_answered(q->breaker);
+}
+
 static void on_sync(struct pgq *q)
 {
 	struct pgq_unit *u = q->head;
 
 	if (!(q->head = u->next))
 		q->tail = &q->head;
+	if (u != &q->prepare)
+		judge(q, u);
 	finish_unit(u, u->seen == u->expected ? ERR_OK : ERR_STORE);
 }
 
@@ -457,8 +499,9 @@ static void on_timer(struct ev_loop *ev, ev_timer *t, int revents)
 	(void)revents;
 	if (q->state == PGQ_CLOSED) {
 		q->loop->changed = true; /* the timer ended by itself */
-		count_as(q, NULL);
-		if (q->keep)
+		if (!q->keep)
+			count_as(q, NULL);
+		else
 			pgq_open(q);
 	} else if (q->broken) {
 		fail(q, "cannot send");

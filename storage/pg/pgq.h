@@ -15,6 +15,7 @@
 #include "storage/base/err.h"
 #include "storage/base/loop.h"
 #include "storage/base/offload.h"
+#include "storage/pg/breaker.h"
 #include "storage/pg/sql.h"
 
 #include <libpq-fe.h>
@@ -49,7 +50,9 @@ struct pgq {
 	struct loop *loop;
 	struct offload *offload;
 	enum sql_class class;
-	bool keep;                   /* owner's: when closed, connect again (100 ms .. 5 s later) */
+	struct breaker *breaker;     /* hears how it goes; while it is open nothing is opened. NULL: none */
+	bool keep;                   /* owner's: when closed, connect again (100 ms .. 5 s later, or when the
+					breaker closes) */
 	void (*on_change)(struct pgq *q); /* READY or CLOSED was reached; not called by pgq_open, pgq_reset */
 	void *ctx;                   /* owner's */
 
@@ -60,6 +63,7 @@ struct pgq {
 	uint64_t expires_us;         /* monotonic; from then on it should be replaced when idle */
 
 	/* Private. */
+	struct breaker_member member;
 	PGconn *pg;
 	ev_io io;
 	ev_timer timer;              /* CLOSED: the next attempt; PREPARING, READY: looks for silence */
@@ -72,9 +76,11 @@ struct pgq {
 	const char *counted;         /* the state it is counted under in analytics_db_connections */
 };
 
-void pgq_init(struct pgq *q, const struct conf *c, struct loop *l, struct offload *o, enum sql_class k);
+void pgq_init(struct pgq *q, const struct conf *c, struct loop *l, struct offload *o, enum sql_class k,
+	      struct breaker *b);
 void pgq_reset(struct pgq *q);   /* closes; units under way hear ERR_STORE; not from inside a done */
-void pgq_open(struct pgq *q);    /* CLOSED -> CONNECTING, at once; a no-op in other states */
+void pgq_open(struct pgq *q);    /* CLOSED -> CONNECTING, at once; a no-op in other states, and while the
+				    breaker is open: one to be kept is then opened when it closes */
 void pgq_close(struct pgq *q);   /* as if the connection broke; may be called from inside a done */
 bool pgq_idle(const struct pgq *q); /* READY and nothing under way */
 bool pgq_expired(const struct pgq *q);

@@ -43,6 +43,8 @@ struct pool {
 	const struct conf *conf;
 	struct loop *loop;
 	struct offload *offload;
+	struct breaker *breaker;
+	struct breaker_member member;
 	unsigned max_conns, max_idle, max_waiting;
 	struct pool_query *head, **tail; /* waiting; a cancelled one has conn == &gone */
 	unsigned nwaiting;
@@ -434,6 +436,7 @@ static uint64_t look(struct pool_conn *c, uint64_t now)
 		c->query = NULL;
 		c->verdict = ERR_OK;
 		log_warn("pg.pool", "a connection did not come back from a cancel");
+		breaker_failed(c->q.breaker);
 		conn_close(c);
 		finish(q, why, NULL, NULL);
 		return never;
@@ -463,25 +466,36 @@ static void on_timer(struct ev_loop *ev, ev_timer *t, int revents)
 	if (p->waiting_since_us != never && now >= p->waiting_since_us + CONNECT_PATIENCE_US)
 		lose_patience(p);
 	else
-		sweep_waiting(p, p->away ? over_away : over_by_itself);
+		sweep_waiting(p, p->away || !breaker_allows(p->breaker) ? over_away : over_by_itself);
 	for (const struct pool_query *q = p->head; q; q = q->next)
 		wake_at(p, q->deadline_us);
 	dispatch(p);
 }
 
+/* Who waits hears on the loop's next turn: this may run inside of anything. */
+static void on_breaker(struct breaker_member *m)
+{
+	struct pool *p = (struct pool *)((char *)m - offsetof(struct pool, member));
+
+	if (breaker_allows(p->breaker))
+		p->away = false;
+	wake_at(p, 0);
+}
+
 enum err_code pool_create(struct pool **out, const struct conf *c, struct loop *l, struct offload *o,
-			  unsigned max_conns, unsigned max_idle, unsigned max_waiting, struct err *e)
+			  struct breaker *b, unsigned max_conns, unsigned max_idle, unsigned max_waiting,
+			  struct err *e)
 {
 	struct pool *p = calloc(1, sizeof(*p) + max_conns * sizeof(*p->conns));
 
 	assert(max_conns);
 	if (!p)
 		return err_set(e, ERR_QUOTA, "pool: no memory for %u connections", max_conns);
-	*p = (struct pool){ .conf = c, .loop = l, .offload = o, .max_conns = max_conns, .max_idle = max_idle,
+	*p = (struct pool){ .conf = c, .loop = l, .offload = o, .breaker = b, .max_conns = max_conns, .max_idle = max_idle,
 			    .max_waiting = max_waiting, .waiting_since_us = never, .armed_us = never };
 	p->tail = &p->head;
 	for (unsigned i = 0; i < max_conns; i++) {
-		pgq_init(&p->conns[i].q, c, l, o, SQL_QUESTION);
+		pgq_init(&p->conns[i].q, c, l, o, SQL_QUESTION, b);
 		p->conns[i].q.ctx = &p->conns[i];
 		p->conns[i].q.on_change = on_change;
 		p->conns[i].pool = p;
@@ -489,6 +503,8 @@ enum err_code pool_create(struct pool **out, const struct conf *c, struct loop *
 	}
 	ev_init(&p->timer, on_timer);
 	p->timer.data = p;
+	p->member.changed = on_breaker;
+	breaker_join(b, &p->member);
 	*out = p;
 	return ERR_OK;
 }
@@ -498,6 +514,7 @@ struct pool *pool_destroy(struct pool *p)
 	if (!p)
 		return NULL;
 	p->destroying = true;
+	breaker_leave(p->breaker, &p->member);
 	loop_timer_stop(p->loop, &p->timer);
 	for (unsigned i = 0; i < p->max_conns; i++) {
 		struct pool_conn *c = &p->conns[i];
@@ -520,6 +537,8 @@ enum err_code pool_run(struct pool *p, struct pool_query *q, struct err *e)
 	assert(q->nstatements >= 0 && q->nstatements <= POOL_MAX_STATEMENTS);
 	if (p->destroying)
 		return err_set(e, ERR_STORE, "pool: closing");
+	if (!breaker_allows(p->breaker))
+		return err_set(e, ERR_STORE, "PostgreSQL is away");
 	unopened = p->max_conns - count_state(p, PGQ_READY, PGQ_READY);
 	if (p->nwaiting >= p->max_waiting + unopened && !pick_idle(p))
 		return err_set(e, ERR_QUOTA, "pool: %u queries are waiting", p->nwaiting);

@@ -9,6 +9,7 @@
 #include "storage/base/err.h"
 #include "storage/base/loop.h"
 #include "storage/base/offload.h"
+#include "storage/pg/breaker.h"
 
 #include <libpq-fe.h>
 #include <stdint.h>
@@ -34,10 +35,13 @@ struct pool_query {
 };
 
 struct pool;
+/* c, l, o and b outlive the pool; b may be NULL. */
 MUST_CHECK enum err_code pool_create(struct pool **out, const struct conf *c, struct loop *l, struct offload *o,
-				     unsigned max_conns, unsigned max_idle, unsigned max_waiting, struct err *e);
+				     struct breaker *b, unsigned max_conns, unsigned max_idle, unsigned max_waiting,
+				     struct err *e);
 struct pool *pool_destroy(struct pool *p);         /* ends what is under way with ERR_CANCELLED */
-MUST_CHECK enum err_code pool_run(struct pool *p, struct pool_query *q, struct err *e); /* ERR_QUOTA: too many waiting */
+MUST_CHECK enum err_code pool_run(struct pool *p, struct pool_query *q, struct err *e); /* ERR_QUOTA: too many waiting;
+											      ERR_STORE: the breaker is open */
 void pool_cancel(struct pool *p, struct pool_query *q);  /* the caller left: done(ERR_CANCELLED) follows */
 
 #endif

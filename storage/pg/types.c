@@ -42,17 +42,28 @@ char *pg_put_uuid(char *at, const uint8_t b[16])
 	return at + 16;
 }
 
+char *pg_put_bool(char *at, bool v)
+{
+	at = pg_put32(at, 1);
+	*at++ = v;
+	return at;
+}
+
+char *pg_put_int8(char *at, int64_t v)
+{
+	uint64_t bits = __builtin_bswap64((uint64_t)v);
+
+	at = pg_put32(at, 8);
+	memcpy(at, &bits, sizeof(bits));
+	return at + sizeof(bits);
+}
+
 char *pg_put_timestamptz(char *at, int64_t us)
 {
-	uint64_t v;
-
 	/* Far before year 0: saturate, and PostgreSQL refuses the value. */
 	if (__builtin_sub_overflow(us, unix_to_pg_us, &us))
 		us = INT64_MIN + 1;
-	v = __builtin_bswap64((uint64_t)us);
-	at = pg_put32(at, 8);
-	memcpy(at, &v, sizeof(v));
-	return at + sizeof(v);
+	return pg_put_int8(at, us);
 }
 
 char *pg_put_numeric(char *at, int64_t minor, unsigned scale)

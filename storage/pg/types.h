@@ -12,6 +12,8 @@
 
 /* OIDs of built-in types; fixed for ever in pg_type.dat. */
 enum pg_oid {
+	PG_OID_BOOL = 16,
+	PG_OID_INT8 = 20,
 	PG_OID_TEXT = 25,
 	PG_OID_TIMESTAMPTZ = 1184,
 	PG_OID_NUMERIC = 1700,
@@ -23,6 +25,7 @@ enum {
 	PG_NUMERIC_BYTES = 4 + 8 + 2 * 6,
 	PG_UUID_BYTES = 4 + 16,
 	PG_TIMESTAMPTZ_BYTES = 4 + 8,
+	PG_INT8_BYTES = 4 + 8,
 	PG_TEXT_BYTES = 4,
 	PG_JSONB_BYTES = 4 + 1,
 	PG_ARRAY_HEAD_BYTES = 20,
@@ -40,6 +43,8 @@ char *pg_put_null(char *at);
 char *pg_put_text(char *at, struct slice s);     /* absent: NULL */
 char *pg_put_jsonb(char *at, struct slice s);    /* JSON text; absent: NULL */
 char *pg_put_uuid(char *at, const uint8_t b[16]);
+char *pg_put_bool(char *at, bool v);
+char *pg_put_int8(char *at, int64_t v);
 char *pg_put_timestamptz(char *at, int64_t us);  /* since 1970 UTC */
 char *pg_put_numeric(char *at, int64_t minor, unsigned scale); /* minor / 10^scale */
 

@@ -17,7 +17,7 @@ class Loop
 public:
 	Loop(const std::string &path, std::vector<std::unique_ptr<grpc::GenericStub>> &channels,
 	     const Client::request_fn &next_request)
-		: method(path), stubs(channels), request(next_request)
+	    : method(path), stubs(channels), request(next_request)
 	{
 	}
 
@@ -28,7 +28,8 @@ public:
 		c->slot = slot;
 		grpc::ByteBuffer bytes = request(slot);
 		c->started_s = now_s();
-		c->reader = stubs[(size_t)slot % stubs.size()]->PrepareUnaryCall(&c->context, method, bytes, &queue);
+		c->reader = stubs[(size_t)slot % stubs.size()]->PrepareUnaryCall(
+			&c->context, method, bytes, &queue);
 		c->reader->StartCall();
 		c->reader->Finish(&c->reply, &c->status, c);
 	}
@@ -59,19 +60,22 @@ private:
 	const Client::request_fn &request;
 	grpc::CompletionQueue queue;
 };
-}
+} // namespace
 
 Client::Client(const std::string &target, const std::string &path, int channels) : method(path)
 {
 	for (int i = 0; i < channels; i++) {
 		grpc::ChannelArguments args;
 
-		args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1); /* else all channels share a connection */
+		args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL,
+			    1); /* else all channels share a connection */
 		args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
 		args.SetMaxReceiveMessageSize(-1);
-		auto channel = grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), args);
+		auto channel =
+			grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), args);
 
-		if (!channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10)))
+		if (!channel->WaitForConnected(std::chrono::system_clock::now() +
+					       std::chrono::seconds(10)))
 			fail("nothing answers at " + target);
 		stubs.push_back(std::make_unique<grpc::GenericStub>(channel));
 	}

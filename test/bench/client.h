@@ -14,10 +14,10 @@
 #include <vector>
 
 struct Outcome {
-	uint64_t calls = 0;                    /* answered OK */
+	uint64_t calls = 0; /* answered OK */
 	double seconds = 0;
-	std::vector<double> latency_us;        /* of those answered OK */
-	std::map<int, uint64_t> failed;        /* by gRPC status code */
+	std::vector<double> latency_us; /* of those answered OK */
+	std::map<int, uint64_t> failed; /* by gRPC status code */
 	std::string first_failure;
 };
 

@@ -17,7 +17,8 @@ enum { ARMED = 128 }; /* requests waiting for a call; more than the clients have
 class Call
 {
 public:
-	Call(Health::AsyncService *s, grpc::ServerCompletionQueue *q) : service(s), queue(q), responder(&context)
+	Call(Health::AsyncService *s, grpc::ServerCompletionQueue *q)
+	    : service(s), queue(q), responder(&context)
 	{
 		service->RequestCheck(&context, &request, &responder, queue, queue, this);
 	}
@@ -31,8 +32,9 @@ public:
 		new Call(service, queue);
 		HealthCheckResponse response;
 
-		response.set_status(request.service().empty() ? HealthCheckResponse::SERVING
-							      : HealthCheckResponse::SERVICE_UNKNOWN);
+		response.set_status(request.service().empty()
+					    ? HealthCheckResponse::SERVING
+					    : HealthCheckResponse::SERVICE_UNKNOWN);
 		answered = true;
 		responder.Finish(response, grpc::Status::OK, this);
 	}
@@ -45,7 +47,7 @@ private:
 	grpc::ServerAsyncResponseWriter<HealthCheckResponse> responder;
 	bool answered = false;
 };
-}
+} // namespace
 
 int main(int argc, char **argv)
 {
@@ -56,7 +58,8 @@ int main(int argc, char **argv)
 	Health::AsyncService service;
 	grpc::ServerBuilder builder;
 
-	builder.AddListeningPort("127.0.0.1:" + std::string(argv[1]), grpc::InsecureServerCredentials());
+	builder.AddListeningPort("127.0.0.1:" + std::string(argv[1]),
+				 grpc::InsecureServerCredentials());
 	builder.RegisterService(&service);
 	auto queue = builder.AddCompletionQueue();
 	auto server = builder.BuildAndStart();

@@ -43,8 +43,8 @@ Figures measure(const Server &s, const Load &l, double seconds)
 		fail(std::string(s.name) + ": health checks failed: " + o.first_failure);
 	double calls = (double)o.calls;
 
-	return {cpu / calls * 1e6, quantile(o.latency_us, 0.5), quantile(o.latency_us, 0.99), calls / o.seconds,
-		cpu / o.seconds};
+	return {cpu / calls * 1e6, quantile(o.latency_us, 0.5), quantile(o.latency_us, 0.99),
+		calls / o.seconds, cpu / o.seconds};
 }
 
 double column(const std::vector<Figures> &rounds, double Figures::*f)
@@ -75,10 +75,11 @@ void compare(const Server (&servers)[2], const Load &l, int rounds, double secon
 		       column(got[i], &Figures::cpu_us), column(got[i], &Figures::p50_us),
 		       column(got[i], &Figures::p99_us), column(got[i], &Figures::calls_s),
 		       column(got[i], &Figures::busy));
-	verdict(std::string("(a) ") + l.name, median(cpu), "of grpc++'s CPU per call", Target::at_most, 1.1);
+	verdict(std::string("(a) ") + l.name, median(cpu), "of grpc++'s CPU per call",
+		Target::at_most, 1.1);
 	printf("      (a) %s: %.2f of grpc++'s p99\n", l.name, median(p99));
 }
-}
+} // namespace
 
 int main(int argc, char **argv)
 {
@@ -90,8 +91,8 @@ int main(int argc, char **argv)
 	int rounds = (int)o.number("rounds", 7);
 	double seconds = o.number("seconds", 2);
 
-	printf("%-20s %-10s %10s %10s %10s %10s %10s\n", "(a) health check", "server", "CPU us", "p50 us", "p99 us",
-	       "calls/s", "busy");
+	printf("%-20s %-10s %10s %10s %10s %10s %10s\n", "(a) health check", "server", "CPU us",
+	       "p50 us", "p99 us", "calls/s", "busy");
 	compare(servers, {"64 at once", 64, 8}, rounds, seconds);
 	compare(servers, {"one at a time", 1, 1}, rounds, seconds);
 	return 0;

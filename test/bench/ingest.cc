@@ -35,15 +35,17 @@ Publishing publish(const Setup &s, int batch, int clients, double seconds)
 		batches.push_back(std::make_unique<ShopBatch>(batch));
 	double service = cpu_s(s.pid), pg = cpu_s(s.pg_pid);
 	Outcome o = client.run(
-		clients, seconds, UINT64_MAX, [&](int slot) { return borrow(batches[(size_t)slot]->next()); },
+		clients, seconds, UINT64_MAX,
+		[&](int slot) { return borrow(batches[(size_t)slot]->next()); },
 		[&](int, const grpc::ByteBuffer &reply) { must_accept(flatten(reply), batch); });
 
 	if (!o.failed.empty())
 		fail("PublishEvents failed: " + o.first_failure);
 	double events = (double)o.calls * batch;
 
-	return {events / o.seconds, quantile(o.latency_us, 0.5) / 1e3, (cpu_s(s.pid) - service) / events * 1e6,
-		(cpu_s(s.pg_pid) - pg) / events * 1e6, (long)events};
+	return {events / o.seconds, quantile(o.latency_us, 0.5) / 1e3,
+		(cpu_s(s.pid) - service) / events * 1e6, (cpu_s(s.pg_pid) - pg) / events * 1e6,
+		(long)events};
 }
 
 /* Whole COPYs of `rows` rows, each a transaction, for about `seconds`: rows a second. */
@@ -89,7 +91,8 @@ void empty_tables(Pg &pg)
 	pg.query("CHECKPOINT");
 }
 
-void against_copy(const Setup &s, Pg &pg, const std::string &data, long rows, int batch, int clients)
+void against_copy(const Setup &s, Pg &pg, const std::string &data, long rows, int batch,
+		  int clients)
 {
 	std::vector<double> events, copied, ratio, latency, service, server;
 	long sent = 0;
@@ -103,18 +106,25 @@ void against_copy(const Setup &s, Pg &pg, const std::string &data, long rows, in
 		sent += p.events;
 		if (!r)
 			continue;
-		events.push_back(p.events_s), copied.push_back(copy), ratio.push_back(p.events_s / copy);
-		latency.push_back(p.p50_ms), service.push_back(p.service_us), server.push_back(p.pg_us);
+		events.push_back(p.events_s);
+		copied.push_back(copy);
+		ratio.push_back(p.events_s / copy);
+		latency.push_back(p.p50_ms);
+		service.push_back(p.service_us);
+		server.push_back(p.pg_us);
 	}
 	if (pg.count("analytics_events") != sent)
 		fail("analytics_events does not hold what was acknowledged");
-	printf("%6d x %-3d %12.0f %12.0f %8.2f %10.2f %12.2f %14.2f\n", batch, clients, median(events),
-	       median(copied), median(ratio), median(latency), median(service), median(server));
+	printf("%6d x %-3d %12.0f %12.0f %8.2f %10.2f %12.2f %14.2f\n", batch, clients,
+	       median(events), median(copied), median(ratio), median(latency), median(service),
+	       median(server));
 	fflush(stdout);
-	std::string name = "(b) " + std::to_string(batch) + " x " + std::to_string(clients) + " clients";
+	std::string name =
+		"(b) " + std::to_string(batch) + " x " + std::to_string(clients) + " clients";
 
 	if (clients == 4 && (batch == 500 || batch == 5000))
-		verdict(name, median(ratio), "of COPY", Target::at_least, batch == 500 ? 0.35 : 0.45);
+		verdict(name, median(ratio), "of COPY", Target::at_least,
+			batch == 500 ? 0.35 : 0.45);
 }
 
 void against_rows(const Setup &s, Pg &pg, const PGresult *rows)
@@ -130,31 +140,36 @@ void against_rows(const Setup &s, Pg &pg, const PGresult *rows)
 			continue;
 		events.push_back(e), singles.push_back(one), ratio.push_back(e / one);
 	}
-	printf("\n(c) events/s, 4 clients: PublishEvents by 500 %.0f, row by row %.0f\n", median(events),
-	       median(singles));
+	printf("\n(c) events/s, 4 clients: PublishEvents by 500 %.0f, row by row %.0f\n",
+	       median(events), median(singles));
 	verdict("(c) 500 x 4 clients", median(ratio), "times row by row", Target::at_least, 25);
 }
-}
+} // namespace
 
 int main(int argc, char **argv)
 {
 	Options o(argc, argv);
 	bool quick = o.number("quick", 0) != 0;
-	Setup s = {"127.0.0.1:" + o.text("port", "9017"), o.text("db", ""), (int)o.number("pid", 0),
-		   (int)o.number("pg-pid", 0), (int)o.number("rounds", quick ? 3 : 5),
+	Setup s = {"127.0.0.1:" + o.text("port", "9017"),
+		   o.text("db", ""),
+		   (int)o.number("pid", 0),
+		   (int)o.number("pg-pid", 0),
+		   (int)o.number("rounds", quick ? 3 : 5),
 		   o.number("seconds", quick ? 1 : 3)};
 	std::string only = o.text("only", "");
 	Pg pg(s.db);
 
 	empty_tables(pg);
 	publish(s, 500, 4, 2);
-	std::string data = pg.copy_out("COPY (SELECT * FROM analytics_events LIMIT 50000) TO STDOUT (FORMAT binary)");
+	std::string data = pg.copy_out(
+		"COPY (SELECT * FROM analytics_events LIMIT 50000) TO STDOUT (FORMAT binary)");
 	long rows = std::min(pg.count("analytics_events"), 50000L);
 	PgResult sample = pg.query("SELECT * FROM analytics_events LIMIT 1000");
 
-	printf("(b) COPY BINARY: %ld rows a COPY, %.0f bytes a row\n", rows, (double)data.size() / (double)rows);
-	printf("%-12s %12s %12s %8s %10s %12s %14s\n", "batch x clients", "events/s", "COPY rows/s", "ratio",
-	       "p50 ms", "service us", "PostgreSQL us");
+	printf("(b) COPY BINARY: %ld rows a COPY, %.0f bytes a row\n", rows,
+	       (double)data.size() / (double)rows);
+	printf("%-12s %12s %12s %8s %10s %12s %14s\n", "batch x clients", "events/s", "COPY rows/s",
+	       "ratio", "p50 ms", "service us", "PostgreSQL us");
 	for (int batch : {1, 50, 500, 5000})
 		for (int clients : {1, 4, 16}) {
 			std::string name = std::to_string(batch) + "x" + std::to_string(clients);

@@ -15,7 +15,8 @@ double health_us(const std::string &target, uint64_t calls)
 	static const std::string empty;
 	Client client(target, "/grpc.health.v1.Health/Check", 1);
 	Outcome o = client.run(
-		1, 60, calls, [](int) { return borrow(empty); }, [](int, const grpc::ByteBuffer &) {});
+		1, 60, calls, [](int) { return borrow(empty); },
+		[](int, const grpc::ByteBuffer &) {});
 
 	if (o.calls != calls)
 		fail("health checks failed: " + o.first_failure);
@@ -47,7 +48,7 @@ double commit_us(RowWriter &writer, int calls)
 	}
 	return quantile(took, 0.5);
 }
-}
+} // namespace
 
 int main(int argc, char **argv)
 {
@@ -67,8 +68,10 @@ int main(int argc, char **argv)
 		commit.push_back(commit_us(writer, calls));
 		ratio.push_back(event.back() / (health.back() + commit.back()));
 	}
-	printf("(e) p50: one event alone %.0f us, a health check %.0f us, a single-row commit %.0f us\n", median(event),
-	       median(health), median(commit));
-	verdict("(e) one event alone", median(ratio), "of a health check and a commit", Target::at_most, 1.5);
+	printf("(e) p50: one event alone %.0f us, a health check %.0f us, a single-row commit %.0f "
+	       "us\n",
+	       median(event), median(health), median(commit));
+	verdict("(e) one event alone", median(ratio), "of a health check and a commit",
+		Target::at_most, 1.5);
 	return 0;
 }

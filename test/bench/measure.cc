@@ -134,7 +134,8 @@ double Options::number(const std::string &name, double otherwise) const
 	return it == given.end() ? otherwise : atof(it->second.c_str());
 }
 
-void verdict(const std::string &what, double value, const std::string &unit, Target kind, double target)
+void verdict(const std::string &what, double value, const std::string &unit, Target kind,
+	     double target)
 {
 	bool met = kind == Target::at_most ? value <= target : value >= target;
 

@@ -22,7 +22,8 @@ Outcome publish(const std::string &target, int batch, int clients, double second
 	for (int i = 0; i < clients; i++)
 		batches.push_back(std::make_unique<ShopBatch>(batch));
 	return client.run(
-		clients, seconds, calls, [&](int slot) { return borrow(batches[(size_t)slot]->next()); },
+		clients, seconds, calls,
+		[&](int slot) { return borrow(batches[(size_t)slot]->next()); },
 		[&](int, const grpc::ByteBuffer &reply) { must_accept(flatten(reply), batch); });
 }
 
@@ -36,25 +37,27 @@ void report(const std::string &load, int pid)
 {
 	Memory m = memory_of(pid);
 
-	printf("(d) %-28s peak %.1f MiB resident; now %.1f resident, %.1f proportional\n", load.c_str(), m.peak_mib,
-	       m.rss_mib, m.pss_mib);
+	printf("(d) %-28s peak %.1f MiB resident; now %.1f resident, %.1f proportional\n",
+	       load.c_str(), m.peak_mib, m.rss_mib, m.pss_mib);
 }
 
 void over_budget(const std::string &target, int pid, double seconds)
 {
 	Outcome o = publish(target, 5000, CLIENTS, seconds, UINT64_MAX);
-	uint64_t exhausted = o.failed.count(grpc::RESOURCE_EXHAUSTED) ? o.failed[grpc::RESOURCE_EXHAUSTED] : 0;
+	uint64_t exhausted =
+		o.failed.count(grpc::RESOURCE_EXHAUSTED) ? o.failed[grpc::RESOURCE_EXHAUSTED] : 0;
 
 	report("16 x 5000, small budget", pid);
 	for (const auto &f : o.failed)
 		printf("      gRPC status %d: %llu calls\n", f.first, (unsigned long long)f.second);
 	printf("      stored: %llu calls\n", (unsigned long long)o.calls);
 	must_serve(publish(target, 1, 1, 10, 1));
-	verdict("(d) beyond the byte budget", (double)exhausted, "calls RESOURCE_EXHAUSTED", Target::at_least, 1);
-	verdict("(d) beyond the byte budget", (double)(o.failed.size() - (exhausted > 0)), "other status codes",
-		Target::at_most, 0);
+	verdict("(d) beyond the byte budget", (double)exhausted, "calls RESOURCE_EXHAUSTED",
+		Target::at_least, 1);
+	verdict("(d) beyond the byte budget", (double)(o.failed.size() - (exhausted > 0)),
+		"other status codes", Target::at_most, 0);
 }
-}
+} // namespace
 
 int main(int argc, char **argv)
 {
@@ -69,13 +72,15 @@ int main(int argc, char **argv)
 	} else if (which == "large") {
 		must_serve(publish(target, 5000, CLIENTS, seconds, UINT64_MAX));
 		report("16 x 5000", pid);
-		verdict("(d) 16 clients x 5,000", memory_of(pid).peak_mib, "MiB resident", Target::at_most, 256);
+		verdict("(d) 16 clients x 5,000", memory_of(pid).peak_mib, "MiB resident",
+			Target::at_most, 256);
 	} else {
 		for (int batch : {1, 50, 500}) {
 			must_serve(publish(target, batch, CLIENTS, seconds, UINT64_MAX));
 			report("16 x " + std::to_string(batch), pid);
 		}
-		verdict("(d) batches up to 500", memory_of(pid).peak_mib, "MiB resident", Target::at_most, 100);
+		verdict("(d) batches up to 500", memory_of(pid).peak_mib, "MiB resident",
+			Target::at_most, 100);
 	}
 	return 0;
 }

@@ -51,7 +51,8 @@ void Pg::copy_in(const std::string &sql, const std::string &data)
 	PgResult r = query(sql);
 
 	for (size_t at = 0; at < data.size(); at += PIECE_BYTES)
-		if (PQputCopyData(conn, data.data() + at, (int)std::min<size_t>(PIECE_BYTES, data.size() - at)) != 1)
+		if (PQputCopyData(conn, data.data() + at,
+				  (int)std::min<size_t>(PIECE_BYTES, data.size() - at)) != 1)
 			fail(std::string("COPY: ") + PQerrorMessage(conn));
 	if (PQputCopyEnd(conn, nullptr) != 1)
 		fail(std::string("COPY: ") + PQerrorMessage(conn));
@@ -66,7 +67,8 @@ void Pg::prepare(const char *name, const std::string &sql)
 
 PgResult Pg::execute(const char *name, const std::vector<const char *> &values)
 {
-	return checked(conn, PQexecPrepared(conn, name, (int)values.size(), values.data(), nullptr, nullptr, 0));
+	return checked(conn, PQexecPrepared(conn, name, (int)values.size(), values.data(), nullptr,
+					    nullptr, 0));
 }
 
 RowWriter::RowWriter(Pg &p, const PGresult *r) : pg(p), rows(r), id_column(PQfnumber(r, "event_id"))
@@ -88,7 +90,7 @@ void RowWriter::insert_event(const std::string &id, int row)
 
 	row %= PQntuples(rows);
 	for (int i = 0; i < PQnfields(rows); i++)
-		values.push_back(i == id_column		    ? id.c_str()
+		values.push_back(i == id_column              ? id.c_str()
 				 : PQgetisnull(rows, row, i) ? nullptr
 							     : PQgetvalue(rows, row, i));
 	pg.execute("insert_event", values);

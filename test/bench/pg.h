@@ -33,9 +33,12 @@ private:
 class RowWriter
 {
 public:
-	RowWriter(Pg &pg, const PGresult *rows); /* rows: SELECT * FROM analytics_events; outlives the writer */
-	void insert_event(const std::string &id, int row);            /* one autocommit statement */
-	void store_as_old_service(const std::string &id, int row);    /* three: look up, insert event, insert id */
+	/* rows: SELECT * FROM analytics_events; outlives the writer */
+	RowWriter(Pg &pg, const PGresult *rows);
+	/* One autocommit statement. */
+	void insert_event(const std::string &id, int row);
+	/* Three: look up, insert event, insert id. */
+	void store_as_old_service(const std::string &id, int row);
 
 private:
 	Pg &pg;

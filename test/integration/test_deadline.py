@@ -1,5 +1,5 @@
-"""A caller's deadline, and its leaving, reach the SQL of its query. (What waits for a lock here ends
-by its lock_timeout after 2 s at most; the deadlines in question are shorter.)"""
+"""A caller's deadline, and its leaving, reach the SQL of its query. What waits for a lock here ends
+by its lock_timeout after 2 s at most; the deadlines in question are shorter."""
 import contextlib
 
 import grpc
@@ -48,9 +48,7 @@ def service(service):
 
 
 def well_again(service):
-    return wait_until(
-        lambda: service.http("GET", PATH).status == 200, "queries are answered again"
-    )
+    return wait_until(lambda: service.http("GET", PATH).status == 200, "queries are answered again")
 
 
 def test_deadline(service, db):

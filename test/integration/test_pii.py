@@ -102,8 +102,8 @@ def test_canary_is_nowhere(chatty, db):
         answers.append(service.deliver(event))
         assert answers[-1]["result"] == "stored", (event, answers[-1])
     for event in bad_events():
-        answers.append(service.deliver(event))
-        answers += service.deliver_bulk([event])
+        answers.append(service.deliver(event, "/events/orders"))
+        answers += service.deliver_bulk([event], "/events/orders")
         answers.append(
             service.http("POST", "/events", event, "application/cloudevents+json").body.decode()
         )
@@ -149,8 +149,10 @@ def test_what_may_stay_stays(service, db):
     service.deliver(shop.purchase(**PERSON))
     service.deliver(shop.product_view(name="Trail Shoe"))
     purchase, view = sorted(db.events(), key=lambda r: r["event_type"], reverse=True)
-    assert purchase["properties"]["shipping_address"] == {"postal_code": "12345", "country": "DE"}
-    assert purchase["properties"]["customer_name"] == "J***".replace("J", "C")
+    address = purchase["properties"]["shipping_address"]
+    assert address["country"] == "DE" and set(address) == {"country", "postal_code"}
+    assert address["postal_code"] and "12345".startswith(address["postal_code"])
+    assert purchase["properties"]["customer_name"] == "C***"
     assert purchase["ip_address"] == "198.51.100.0"
     assert view["properties"]["name"] == "Trail Shoe", "a product's name is no person's"
 

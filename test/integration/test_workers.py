@@ -39,8 +39,7 @@ def test_a_killed_worker_is_replaced(launch, db):
     service.wait_for("ready")
     wait_until(lambda: service.metric("worker_restarts_total") == 1, "the restart is counted")
     assert service.metric("events_total", result="stored") == 20, "counters go on"
-    for _ in range(20):  # the new one among them must have become ready
-        wait_until(lambda: service.http("GET", "/health/ready").status == 200, "ready")
+    service.wait_for_all()
     publish_over_many_connections(service, 10)
     assert db.value("SELECT count(*) FROM analytics_events") == 40
 

@@ -77,7 +77,7 @@ static struct event_store *open_store(struct world *w)
 {
 	struct event_store *s;
 
-	cr_assert_eq(event_store_create(&s, &w->conf, &w->loop, w->offload, NULL), ERR_OK);
+	cr_assert_eq(event_store_create(&s, &w->conf, &w->loop, w->offload, NULL, NULL), ERR_OK);
 	cr_assert(!event_store_ready(s));
 	return s;
 }

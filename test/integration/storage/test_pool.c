@@ -76,7 +76,7 @@ static struct pool *open_pool(struct world *w, unsigned conns)
 {
 	struct pool *p;
 
-	cr_assert_eq(pool_create(&p, &w->conf, &w->loop, w->offload, conns, 2, 50, NULL), ERR_OK);
+	cr_assert_eq(pool_create(&p, &w->conf, &w->loop, w->offload, NULL, conns, 2, 50, NULL), ERR_OK);
 	return p;
 }
 
@@ -157,7 +157,7 @@ Test(pool, many_share_few_connections)
 	world_open(&w);
 	struct pool *p;
 
-	cr_assert_eq(pool_create(&p, &w.conf, &w.loop, w.offload, 3, 2, 37, NULL), ERR_OK);
+	cr_assert_eq(pool_create(&p, &w.conf, &w.loop, w.offload, NULL, 3, 2, 37, NULL), ERR_OK);
 	for (unsigned i = 0; i < 40; i++) {
 		ask_zone(&a[i], "UTC");
 		cr_assert_eq(pool_run(p, &a[i].q, NULL), ERR_OK);

@@ -52,7 +52,7 @@ Test(event_row, elements_follow_each_other)
 	cr_expect_eq(second->len, n + 5);
 	/* Its length without the length itself, then the number of attributes. */
 	cr_expect_eq((uint8_t)b->rows.p[2] << 8 | (uint8_t)b->rows.p[3], (int)n - 4);
-	cr_expect_eq(b->rows.p[7], 23);
+	cr_expect_eq(b->rows.p[7], 26);
 	cr_expect_null(event_batch_add(b, &r), "full");
 	cr_expect_eq(b->n, 2);
 	event_batch_destroy(b);

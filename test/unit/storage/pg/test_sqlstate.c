@@ -30,3 +30,23 @@ Test(sqlstate, only_the_values_own_faults_are_data)
 		cr_expect_eq(sqlstate_is_stale(cases[i].state), cases[i].stale, "%s", name);
 	}
 }
+
+Test(sqlstate, the_classes_that_say_postgresql_is_away)
+{
+	static const char *const away[] = { "08006", "53100", "53300", "57P01", "57P02", "57P03" };
+	static const char *const not_away[] = { "57014", "40P01", "22021", "25006", "42P01", "", NULL };
+
+	for (size_t i = 0; i < sizeof(away) / sizeof(*away); i++)
+		cr_expect(sqlstate_is_away(away[i]), "%s", away[i]);
+	for (size_t i = 0; i < sizeof(not_away) / sizeof(*not_away); i++)
+		cr_expect(!sqlstate_is_away(not_away[i]), "%s", not_away[i] ? not_away[i] : "none");
+}
+
+Test(sqlstate, a_schema_that_is_not_there_yet)
+{
+	cr_expect(sqlstate_is_no_schema("42704"));
+	cr_expect(sqlstate_is_no_schema("42P01"));
+	cr_expect(!sqlstate_is_no_schema("42501"));
+	cr_expect(!sqlstate_is_no_schema(""));
+	cr_expect(!sqlstate_is_no_schema(NULL));
+}
