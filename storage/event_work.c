@@ -14,6 +14,7 @@ enum {
 	MAX_RETRIES = 5,
 	MAX_REMADE = 2,
 	PARAMS_KEEP_BYTES = 8 << 20,
+	CAREFUL_BATCHES = 32, /* redeliveries come in runs */
 };
 
 static const double retry_first_s = 0.005;
@@ -133,6 +134,8 @@ static uint32_t count_verdict(const struct event_batch *b, struct range r, enum 
 	return n;
 }
 
+/* Most batches hold nothing that was stored before, and are stored on that guess: it spares a sixth of the
+ * database's work. After a wrong guess (the redeliveries that the cache does not know) care is taken for a while. */
 static enum err_code send_range(struct work *w, struct range r, uint32_t rows)
 {
 	enum { ENTITY_ARRAYS = 3, PARAMS }; /* the rows are the last */
@@ -142,7 +145,7 @@ static enum err_code send_range(struct work *w, struct range r, uint32_t rows)
 	const char *params[PARAMS];
 	int lengths[PARAMS];
 	size_t ends[PARAMS] = { 0 };
-	struct pgq_statement st = { .name = "ingest_events", .nparams = PARAMS, .params = params,
+	struct pgq_statement st = { .name = w->careful ? "ingest_events" : "ingest_fresh", .nparams = PARAMS, .params = params,
 				    .lengths = lengths, .formats = binary, .result_format = 1 };
 	enum err_code c = ERR_QUOTA;
 
@@ -352,6 +355,9 @@ static void on_stored(struct pgq_unit *u)
 				entry_of(b, PQgetvalue(r, i, 0))->verdict = ROW_DUPLICATE;
 		}
 		w->remade = 0;
+	} else if (sqlstate_is_taken(r) && !w->careful) {
+		w->careful = true;
+		w->conn->store->careful = CAREFUL_BATCHES;
 	} else if (sqlstate_is_no_partition(r) && w->remade < MAX_REMADE) {
 		w->remade++;
 		w->conn->store->nmonths = 0; /* one was taken away; which, PostgreSQL does not say */
@@ -400,6 +406,8 @@ enum err_code work_start(struct work *w)
 	enum err_code c;
 
 	w->retries = w->remade = 0;
+	w->careful = w->conn->store->careful > 0;
+	w->conn->store->careful -= w->careful;
 	c = send_next(w, &over);
 	assert(!over);
 	if (c) {

@@ -31,6 +31,7 @@ struct work {
 	int32_t month;                /* being made */
 	unsigned retries;             /* in a row */
 	unsigned remade;              /* how often months thought present were missing */
+	bool careful;                 /* some of it was stored before: see send_range */
 	ev_timer timer;               /* until the next try */
 };
 
@@ -50,6 +51,7 @@ struct event_store {
 	struct metric *out_of_order;
 	int32_t months[MAX_MONTHS];   /* that have their partition, as far as we know */
 	unsigned nmonths;
+	unsigned careful;             /* so many batches are not guessed to be all new */
 	ev_timer renew;
 	unsigned wanted;              /* connections kept open */
 	unsigned nconns;              /* and a spare, to open before an old one is closed */

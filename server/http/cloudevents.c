@@ -52,22 +52,6 @@ static bool settled(struct event_run *run, const struct ingest_request *q)
 	return !b->failed;
 }
 
-/* A rejected single event: the error as all errors are told, with its result beside it. */
-static void print_rejected(const struct rejection *rej, struct buf *b)
-{
-	struct status s;
-
-	status_of(&s, ERR_INVALID, rej->message);
-	s.reason = reject_name(rej->code);
-	if (*rej->field) {
-		s.nviolations = 1;
-		s.violations[0] = (struct violation){ rej->field, rej->message };
-	}
-	buf_puts(b, "\"error\":");
-	http_error_print(b, 400, &s);
-	buf_putc(b, ',');
-}
-
 static void end(struct event_run *run)
 {
 	struct buf results = run->out;
@@ -83,14 +67,14 @@ static void end(struct event_run *run)
 	}
 	buf_init(&run->out, results.limit);
 	run->out.failed = results.failed;
-	buf_putc(&run->out, '{');
-	if (rejected)
-		print_rejected(&run->rejected, &run->out);
-	buf_printf(&run->out, "\"accepted\":%u,\"duplicates\":%u,\"rejected\":%u,\"results\":[",
+	buf_printf(&run->out, "{\"accepted\":%u,\"duplicates\":%u,\"rejected\":%u,\"results\":[",
 		   run->outcomes[OUT_STORED], run->outcomes[OUT_DUPLICATE],
 		   run->outcomes[OUT_REJECTED]);
 	buf_put(&run->out, results.p, results.n);
-	buf_puts(&run->out, "]}");
+	buf_putc(&run->out, ']');
+	if (rejected) /* the one event's error, as a delivery route tells it */
+		event_run_print_error(&run->out, &run->rejected);
+	buf_putc(&run->out, '}');
 	buf_reset(&results);
 	event_run_answer(run, rejected ? 400 : 200);
 }

@@ -187,8 +187,8 @@ struct slice pii_email(struct pii *p, struct slice value)
 		if (email_around(value, from, i, &local, &domain, &end))
 			return email_hash(p, (struct slice){ value.p + local, i - local },
 					  (struct slice){ value.p + domain, end - domain });
-		if (value.p[i] == '@')
-			from = i + 1;
+		if (value.p[i] == '@' || (i + 1 < value.n && (value.p[i + 1] == '4' || value.p[i + 1] == '2')))
+			from = i + 1; /* an '@' or its escape: no look behind passes it again */
 	}
 	return pii_agent(p, value);
 }

@@ -1,6 +1,6 @@
 #include "server/ingest/scrub.h"
 
-enum { KEY_CHARS = 64, BLANKS = 8, ADDRESS_BYTES = 320 };
+enum { KEY_CHARS = 64, BLANKS = 8, ADDRESS_BYTES = 128 };
 
 static bool key_char(char c)
 {

@@ -51,7 +51,7 @@ void status_of(struct status *s, enum err_code code, const char *message)
 
 	*s = (struct status){ .grpc = err_grpc_status(code), .reason = reasons[code] };
 	snprintf(s->message, sizeof(s->message), "%s", message);
-	if (code == ERR_QUOTA || code == ERR_STORE)
+	if (code == ERR_QUOTA || code == ERR_STORE || code == ERR_RETRY)
 		s->retry_ms = RETRY_AFTER_MS;
 }
 

@@ -33,7 +33,9 @@ static const struct conf_row rows[] = {
 #define X(field, name, d, h) { CONF_TEXT, #name, offsetof(struct conf, field), 0, 0, 0, 0, d, "", h },
 	CONF_STRINGS(X)
 #undef X
-#define X(field, name, h) { CONF_SECRET, #name, offsetof(struct conf, field), offsetof(struct conf, field##_file), 0, 0, 0, "", "", h },
+#define X(field, name, h)                                                                            \
+	{ CONF_SECRET, #name, offsetof(struct conf, field), offsetof(struct conf, field##_file),    \
+	  0, 0, 0, "", "", h },
 	CONF_SECRETS(X)
 #undef X
 };

@@ -15,7 +15,7 @@
 	X(ERR_DENIED,       7, false)                                                              \
 	X(ERR_QUOTA,        8, true)   /* a ceiling: queue, memory, connections     */             \
 	X(ERR_STORE,       14, true)   /* PostgreSQL away or told us to come back   */             \
-	X(ERR_RETRY,       10, true)   /* deadlock, serialization: again at once    */             \
+	X(ERR_RETRY,       14, true)   /* deadlock, serialization: again at once    */             \
 	X(ERR_DATA,        13, false)  /* PostgreSQL refused the values themselves  */             \
 	X(ERR_DEADLINE,     4, true)                                                               \
 	X(ERR_CANCELLED,    1, true)                                                               \

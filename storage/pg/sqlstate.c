@@ -58,6 +58,13 @@ bool sqlstate_is_away(const char *state)
 	return among(state, classes);
 }
 
+bool sqlstate_is_taken(const PGresult *r)
+{
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+
+	return state && !strcmp(state, "23505");
+}
+
 bool sqlstate_is_no_partition(const PGresult *r)
 {
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);

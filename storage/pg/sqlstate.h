@@ -17,6 +17,8 @@ bool sqlstate_is_stale(const char *state);
 bool sqlstate_is_no_schema(const char *state);
 /* PostgreSQL is gone, going, or out of what it needs: the classes that count as failures of its own. */
 bool sqlstate_is_away(const char *state);
+/* A unique key is there already. */
+bool sqlstate_is_taken(const PGresult *r);
 /* A row belongs to a month without partition. */
 bool sqlstate_is_no_partition(const PGresult *r);
 

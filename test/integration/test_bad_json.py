@@ -148,7 +148,8 @@ def test_named_error_and_one_dead_letter(service, db, case):
             answer["error"].get("field", ""),
         )
     a = service.http("POST", "/events", body, "application/cloudevents+json")
-    assert (a.status, a.json["results"][0]["error"]["code"]) == (400, code)
+    assert (a.status, a.json["error"]["code"]) == (400, code)
+    assert a.json["error"] == a.json["results"][0]["error"]
     assert len(db.letters()) == 1, "the same letter by another route"
     assert service.deliver(shop.page_view())["result"] == "stored"
     assert len(db.events()) == 1

@@ -243,5 +243,7 @@ struct event_row sample_row(unsigned n, int days)
 		r.key.b[i] = (uint8_t)((n * 2654435761u) >> (24 - 8 * i));
 	memcpy(r.key.b + 12, &n, sizeof(n));
 	r.digest[0] = 1;
+	r.has_entity = true; /* a few that all share, in an order that is not the keys' */
+	r.entity.b[0] = (uint8_t)(n % 7);
 	return r;
 }

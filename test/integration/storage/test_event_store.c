@@ -248,6 +248,46 @@ Test(event_store, concurrent_duplicates_are_stored_once)
 	world_close(&w);
 }
 
+/* Other identities at the same time over several connections, all about the same few entities. */
+Test(event_store, entities_that_all_share_lock_nobody_out)
+{
+	struct world w;
+	struct ended e[8];
+	struct event_batch *b[8];
+	unsigned put_n = 0;
+
+	world_open(&w);
+	w.conf.ingest_conns = 4;
+	struct event_store *s = open_store(&w);
+
+	world_until(&w, store_ready, s);
+	for (unsigned i = 0; i < 8; i++)
+		b[i] = batch_of(i * 500, 500, 0, &e[i]);
+	for (;;) {
+		while (put_n < 8 && event_store_has_room(s))
+			cr_assert_eq(event_store_put(s, b[put_n++]), ERR_OK);
+		if (all_ended(e))
+			break;
+		ev_run(w.loop.ev, EVRUN_ONCE);
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		cr_expect_eq(e[i].code, ERR_OK);
+		cr_expect_eq(count(b[i], ROW_STORED), 500);
+		event_batch_destroy(b[i]);
+	}
+	event_store_destroy(s);
+	/* A session tells its figures when it ends. */
+	while (strcmp(world_ask(&w, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+				    "AND application_name = 'analyticsd'"), "0") != 0)
+		;
+	cr_expect_str_eq(world_ask(&w, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"), "0");
+	cr_expect_str_eq(world_ask(&w, "SELECT count(*) FROM event_sequence_tracking"), "7");
+	cr_expect_str_eq(world_ask(&w, "SELECT count(*) FROM event_sequence_tracking t WHERE last_time IS DISTINCT FROM "
+				       "(SELECT max(created_at) FROM analytics_events "
+				       "WHERE substr(event_id, 7)::integer % 7 = get_byte(uuid_send(t.entity_key), 0))"), "0");
+	world_close(&w);
+}
+
 Test(event_store, full_and_not_ready_are_told_at_once)
 {
 	struct world w;

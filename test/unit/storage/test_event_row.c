@@ -75,6 +75,43 @@ Test(event_row, what_does_not_fit_leaves_the_batch_as_it_was)
 	event_batch_destroy(b);
 }
 
+Test(event_row, what_a_row_says_of_its_entity_comes_back)
+{
+	static const int64_t day_us = INT64_C(86400000000), from_1970_to_2000 = 10957 * day_us;
+	struct event_batch *b = event_batch_create(3, 1 << 16);
+	struct event_row r = row_at(from_1970_to_2000 + day_us), read;
+	struct entity_mark m;
+
+	cr_expect(!event_batch_entity(b, event_batch_add(b, &r), &m), "it has none");
+	r.has_entity = true;
+	memset(r.entity.b, 7, sizeof(r.entity.b));
+	cr_assert(event_batch_entity(b, event_batch_add(b, &r), &m));
+	cr_expect_arr_eq(m.entity.b, r.entity.b, sizeof(m.entity.b));
+	cr_expect(!m.has_sequence);
+	cr_expect_eq(m.at, day_us);
+	r.has_sequence = true;
+	r.sequence = -5;
+	cr_assert(event_batch_entity(b, event_batch_add(b, &r), &m));
+	cr_expect(m.has_sequence);
+	cr_expect_eq(m.at, -5);
+
+	for (unsigned i = 0; i < b->n; i++) {
+		char before[400], *row = b->rows.p + b->entries[i].at;
+		unsigned differ = 0;
+
+		memcpy(before, row, b->entries[i].len);
+		event_batch_mark_late(b, &b->entries[i], true);
+		for (uint32_t k = 0; k < b->entries[i].len; k++)
+			differ += row[k] != before[k];
+		cr_expect_eq(differ, 1, "one byte of row %u", i);
+		event_batch_mark_late(b, &b->entries[i], false);
+		cr_expect_arr_eq(row, before, b->entries[i].len);
+		event_batch_read(b, &b->entries[i], &read);
+		cr_expect(slice_is(read.event_id, "i") && slice_is(read.properties, "{}"));
+	}
+	event_batch_destroy(b);
+}
+
 static const struct {
 	const char *why;
 	struct slice in;

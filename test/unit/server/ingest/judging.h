@@ -95,6 +95,30 @@ static inline bool slice_has(struct slice s, const char *part)
 	return false;
 }
 
+enum { ROW_TEXTS = 18, LETTER_TEXTS = 9 };
+
+/* Everything of a row that is text. */
+static inline void row_texts(const struct event_row *r, struct slice out[ROW_TEXTS])
+{
+	const struct slice all[ROW_TEXTS] = {
+		r->event_id, r->event_type, r->event_source, r->schema_version, r->trace_id, r->cart_id,
+		r->session_id, r->customer_id, r->order_id, r->product_id, r->currency, r->status,
+		r->ip_address, r->user_agent, r->email, r->pii_key_id, r->items, r->properties,
+	};
+
+	memcpy(out, all, sizeof(all));
+}
+
+static inline void letter_texts(const struct dead_letter *l, struct slice out[LETTER_TEXTS])
+{
+	const struct slice all[LETTER_TEXTS] = {
+		l->event_id, l->event_type, l->topic, l->source, l->trace_id, l->error_code, l->error_field,
+		l->error_message, l->payload,
+	};
+
+	memcpy(out, all, sizeof(all));
+}
+
 static inline struct dead_letter letter_of(struct judged *j)
 {
 	struct event_rules rules = judging_rules();

@@ -259,6 +259,8 @@ ParameterizedTest(size_t *i, scrub, linear, .timeout = 60)
 	for (size_t at = 0; at < n; at += unit)
 		memcpy(text + at, repeated[*i], unit);
 	pii_scrub(&p, (struct slice){ text, n });
+	pii_email(&p, (struct slice){ text, n });
+	pii_ip(&p, (struct slice){ text, n });
 	cr_assert_not(p.failed, "%zu bytes of arena", a.used);
 	arena_reset(&a);
 	free(text);
