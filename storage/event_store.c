@@ -164,6 +164,7 @@ enum err_code event_store_create(struct event_store **out, const struct conf *c,
 		return err_set(e, ERR_QUOTA, "event store: no memory for %u connections", n);
 	s->loop = l;
 	s->breaker = b;
+	s->tracking = c->sequence_tracking;
 	s->out_of_order = metric_get(M_OUT_OF_ORDER, "", "");
 	s->wanted = c->ingest_conns;
 	s->nconns = n;

@@ -302,8 +302,20 @@ static void on_month(struct pgq_unit *u)
 	go_on(w);
 }
 
+static uint64_t head_of(const struct batch_entry *e)
+{
+	uint64_t h;
+
+	memcpy(&h, e->key.b, sizeof(h));
+	return __builtin_bswap64(h); /* as memcmp sees it */
+}
+
 int entry_order(const void *a, const void *b)
 {
+	uint64_t x = head_of(a), y = head_of(b);
+
+	if (x != y)
+		return x < y ? -1 : 1;
 	return memcmp(((const struct batch_entry *)a)->key.b, ((const struct batch_entry *)b)->key.b,
 		      sizeof(struct event_key));
 }

@@ -46,6 +46,7 @@ struct event_store {
 	struct loop *loop;
 	struct breaker *breaker;
 	struct buf params;            /* of the unit being sent; libpq copies it */
+	bool tracking;                /* of how far entities have come */
 	struct entity_arrival *arrivals; /* of the range being sent */
 	uint32_t arrivals_cap;
 	struct metric *out_of_order;

@@ -115,7 +115,7 @@ void work_put_entities(struct event_store *s, struct event_batch *b, struct rang
 		s->arrivals = a;
 		s->arrivals_cap = r.n;
 	}
-	n = reduce(b, a, gather(a, b, r));
+	n = s->tracking ? reduce(b, a, gather(a, b, r)) : 0;
 	for (unsigned i = 0; i < 3; i++)
 		ends[i] = put_array(&s->params, a, n, types[i]);
 }

@@ -9,11 +9,18 @@ enum { WAYS = 4 };
 struct slot {
 	struct event_key key;
 	uint8_t digest[16];
-	int64_t seen_us; /* 0: empty */
+	int64_t seen_us;
+};
+
+/* A bucket's marks stand apart from its slots: most looks find nothing, and then touch one cache line. */
+struct marks {
+	uint32_t of[WAYS];   /* a part of the key, never 0; 0: empty */
+	uint32_t oldest;     /* the slot that is overwritten next */
 };
 
 struct dedup {
-	struct slot *slots;
+	struct marks *marks;
+	struct slot *slots;  /* WAYS a bucket */
 	uint32_t buckets, used;
 	int64_t window_us;
 	struct metric *hits, *misses, *entries;
@@ -29,8 +36,9 @@ enum err_code dedup_create(struct dedup **out, uint32_t entries, int64_t window_
 	while (d->buckets * WAYS < entries)
 		d->buckets *= 2;
 	d->slots = calloc((size_t)d->buckets * WAYS, sizeof(*d->slots));
-	if (!d->slots) {
-		free(d);
+	d->marks = calloc(d->buckets, sizeof(*d->marks));
+	if (!d->slots || !d->marks) {
+		dedup_destroy(d);
 		return err_set(e, ERR_QUOTA, "no memory for %u identities", entries);
 	}
 	d->window_us = window_us;
@@ -45,50 +53,75 @@ struct dedup *dedup_destroy(struct dedup *d)
 {
 	if (!d)
 		return NULL;
+	free(d->marks);
 	free(d->slots);
 	free(d);
 	return NULL;
 }
 
-static struct slot *bucket_of(struct dedup *d, const struct event_key *k)
+static uint32_t bucket_of(const struct dedup *d, const struct event_key *k)
 {
 	uint64_t h;
 
 	memcpy(&h, k->b + 8, sizeof(h)); /* the key is a hash already */
-	return d->slots + (h & (d->buckets - 1)) * WAYS;
+	return (uint32_t)h & (d->buckets - 1);
+}
+
+static uint32_t mark_of(const struct event_key *k)
+{
+	uint32_t m;
+
+	memcpy(&m, k->b, sizeof(m));
+	return m ? m : 1;
+}
+
+/* The slot that holds k; NULL: none. */
+static struct slot *find(struct dedup *d, const struct event_key *k)
+{
+	uint32_t bucket = bucket_of(d, k), mark = mark_of(k);
+
+	for (uint32_t i = 0; i < WAYS; i++) {
+		struct slot *s = &d->slots[bucket * WAYS + i];
+
+		if (d->marks[bucket].of[i] == mark && memcmp(&s->key, k, sizeof(*k)) == 0)
+			return s;
+	}
+	return NULL;
 }
 
 enum dedup_answer dedup_look(struct dedup *d, const struct event_key *k, const uint8_t digest[16], int64_t now_us)
 {
-	struct slot *s = bucket_of(d, k);
+	const struct slot *s = find(d, k);
 
-	for (int i = 0; i < WAYS; i++) {
-		if (!s[i].seen_us || memcmp(&s[i].key, k, sizeof(*k)) != 0)
-			continue;
-		if (now_us - s[i].seen_us > d->window_us)
-			break;
-		metric_add(d->hits, 1);
-		return digest_agrees(s[i].digest, digest) ? DEDUP_SAME : DEDUP_OTHER;
+	if (!s || now_us - s->seen_us > d->window_us) {
+		metric_add(d->misses, 1);
+		return DEDUP_UNKNOWN;
 	}
-	metric_add(d->misses, 1);
-	return DEDUP_UNKNOWN;
+	metric_add(d->hits, 1);
+	return digest_agrees(s->digest, digest) ? DEDUP_SAME : DEDUP_OTHER;
+}
+
+/* The slot for a key that is not there: the bucket's oldest makes room. */
+static struct slot *take(struct dedup *d, const struct event_key *k)
+{
+	uint32_t bucket = bucket_of(d, k);
+	struct marks *m = &d->marks[bucket];
+	uint32_t i = m->oldest;
+
+	m->oldest = (i + 1) % WAYS;
+	if (!m->of[i])
+		metric_set(d->entries, ++d->used);
+	m->of[i] = mark_of(k);
+	return &d->slots[bucket * WAYS + i];
 }
 
 void dedup_settle(struct dedup *d, const struct event_key *k, const uint8_t digest[16], int64_t now_us)
 {
-	struct slot *s = bucket_of(d, k), *to = s;
+	struct slot *s = find(d, k);
 
-	for (int i = 0; i < WAYS; i++) {
-		if (s[i].seen_us && memcmp(&s[i].key, k, sizeof(*k)) == 0) {
-			to = &s[i];
-			break;
-		}
-		if (s[i].seen_us < to->seen_us)
-			to = &s[i];
-	}
-	if (!to->seen_us)
-		metric_set(d->entries, ++d->used);
-	to->key = *k;
-	memcpy(to->digest, digest, 16);
-	to->seen_us = now_us;
+	if (!s)
+		s = take(d, k);
+	s->key = *k;
+	memcpy(s->digest, digest, sizeof(s->digest));
+	s->seen_us = now_us;
 }

@@ -2,7 +2,7 @@
  * PostgreSQL. Only an accelerator: processed_events has the last word.
  * A key enters when its batch has committed (settle), never before: a key remembered early would turn
  * "store failed, client retries" into silent loss. Inside a batch the batch's own key set claims it.
- * Memory: fixed at create, 40 bytes a slot; a full bucket forgets its oldest. Threads: one loop, no locks.
+ * Memory: fixed at create, 45 bytes a slot; a full bucket forgets its oldest. Threads: one loop, no locks.
  * Blocking: never. Errors: create only (ERR_QUOTA). */
 #ifndef SERVER_INGEST_DEDUP_H
 #define SERVER_INGEST_DEDUP_H

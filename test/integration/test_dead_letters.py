@@ -308,3 +308,20 @@ def test_there_is_a_limit_to_it(db, launch):
     db.execute("UPDATE dead_letter_queue SET next_retry_at = now()")
     wait_until(lambda: db.letters()[0]["retries"] == 10, "the tenth try")
     assert db.letters()[0]["next_retry_at"] is None
+
+
+def test_a_retry_while_the_database_is_away_loses_nothing(own_postgres, launch):
+    db = own_postgres.database()
+    event = old(shop.page_view())
+    strict = launch(db)
+    reject(strict, event)
+    strict.stop()
+    service = launch(db, retention_days=365, breaker_open_ms=200)
+    own_postgres.stop()
+    e = failure(lambda: retry(service, status="pending"))
+    assert e.code() == grpc.StatusCode.UNAVAILABLE
+    own_postgres.start()
+    service.wait_for("ready")
+    assert retry(service, status="pending").stored == 1
+    assert [r["status"] for r in db.letters()] == ["resolved"]
+    assert service.deliver(event)["result"] == "duplicate"

@@ -1,7 +1,7 @@
 -- Stores a batch as ingest_events does, on the guess that every identity in it is new: no row is checked for
 -- being there already, which is a good part of that statement's work. Where the guess is wrong it fails with
 -- a unique violation and stores nothing.
--- Parameters as there; returns the keys of late events.
+-- Parameters as there; returns a row for each late event.
 WITH batch AS MATERIALIZED (
     SELECT * FROM unnest($4::event_row[])
 ), claimed AS (
@@ -30,6 +30,6 @@ WITH batch AS MATERIALIZED (
         trace_id, cart_id, session_id, customer_id, order_id, product_id, amount, currency, status,
         ip_address, user_agent, email, pii_key_id, items, properties
     FROM batch LEFT JOIN tracked USING (entity_key)
-    RETURNING event_key, is_out_of_order
+    RETURNING is_out_of_order
 )
-SELECT event_key, true FROM stored WHERE is_out_of_order
+SELECT NULL::uuid, true FROM stored WHERE is_out_of_order

@@ -58,7 +58,9 @@ static char *event_of(const char *topic, const char *members)
 {
 	char *event = malloc(strlen(members) + 400);
 
-	sprintf(event, "{\"id\":\"ce-" IP4 "\",\"source\":\"" EMAIL "\",\"type\":\"%s\",\"time\":\"" NOW_TEXT "\",\"data\":{%s}}",
+	sprintf(event,
+		"{\"id\":\"ce-" IP4 "\",\"source\":\"" EMAIL "\",\"type\":\"%s\",\"time\":\"" NOW_TEXT "\","
+		"\"data\":{%s}}",
 		topic, members);
 	return event;
 }
@@ -86,7 +88,8 @@ static char *all_members(const struct topic *t)
 			value = "\"" PHONE "\"";
 			break;
 		case KIND_ITEMS:
-			value = "[{\"product_id\":\"" TEXT "\",\"sku\":\"" EMAIL "\",\"quantity\":1,\"price\":1,\"category\":\"" TEXT
+			value = "[{\"product_id\":\"" TEXT "\",\"sku\":\"" EMAIL
+				"\",\"quantity\":1,\"price\":1,\"category\":\"" TEXT
 				"\",\"brand\":\"" IP6 "\",\"seller_id\":\"" IP4 "\",\"extra\":{" PERSON ",\"t\":\"" TEXT "\"}}]";
 			break;
 		case KIND_CURRENCY:

@@ -79,7 +79,8 @@ Test(digest, neither_the_key_nor_transport_nor_arrival_counts)
 {
 	const char *one = "{\"id\":\"1\",\"source\":\"s\",\"type\":\"product.viewed\",\"data\":{\"event_id\":\"e\","
 			  "\"product_id\":\"p\",\"x\":\"jane@example.com\",\"user_agent\":\"A/1.0\"}}";
-	const char *two = "{\"data\":{\"user_agent\":\"A/1.0\",\"event_id\":\"e\",\"product_id\":\"p\",\"x\":\"jane@example.com\"},"
+	const char *two = "{\"data\":{\"user_agent\":\"A/1.0\",\"event_id\":\"e\",\"product_id\":\"p\","
+			  "\"x\":\"jane@example.com\"},"
 			  "\"id\":\"2\",\"source\":\"s\",\"type\":\"com.dapr.event.sent\",\"topic\":\"product.viewed\","
 			  "\"traceparent\":\"00-1a6ff51162e80f1a27081ed216077bd4-5b971968be3a059b-01\"}";
 	struct pii_key other = { SLICE("k2"), SLICE("another secret, of 32 bytes too!!") };

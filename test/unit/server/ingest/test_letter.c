@@ -63,7 +63,8 @@ Test(letter, a_rejected_identity_is_one_letter_whatever_its_content)
 	struct judged a, b, c;
 	struct dead_letter x = rejected(&a, "{\"id\":\"1\",\"source\":\"s\",\"type\":\"product.viewed\",\"data\":{\"x\":1}}",
 					REJECT_MISSING_FIELD);
-	struct dead_letter y = rejected(&b, "{\"id\":\"9\",\"source\":\"s\",\"type\":\"nonsense\",\"data\":{\"event_id\":\"1\"}}",
+	struct dead_letter y = rejected(&b, "{\"id\":\"9\",\"source\":\"s\",\"type\":\"nonsense\","
+					"\"data\":{\"event_id\":\"1\"}}",
 					REJECT_UNKNOWN_EVENT_TYPE);
 	struct dead_letter z = rejected(&c, "{\"id\":\"1\",\"source\":\"t\",\"type\":\"product.viewed\",\"data\":{\"x\":1}}",
 					REJECT_MISSING_FIELD);
@@ -165,7 +166,8 @@ Test(letter, keeps_at_most_64_kib_and_no_half_address)
 
 Test(letter, a_full_arena_is_told)
 {
-	struct judged j = judge_text("{\"id\":\"1\",\"source\":\"s\",\"type\":\"x\",\"data\":{\"email\":\"jane@example.com\"}}");
+	struct judged j = judge_text("{\"id\":\"1\",\"source\":\"s\",\"type\":\"x\","
+				     "\"data\":{\"email\":\"jane@example.com\"}}");
 	struct event_rules rules = judging_rules();
 	struct dead_letter l;
 	bool ok = false;

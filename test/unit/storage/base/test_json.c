@@ -71,7 +71,8 @@ Test(json, nul_bytes_are_refused_everywhere)
 
 Test(json, values_keys_and_numbers_come_as_sent)
 {
-	const char *text = "{\"n\":-12.50E+3,\"s\":\"a\\u00e9\\ud83d\\ude00\\n\",\"l\":[true,null,\"x\"],\"\\u006b\":9007199254740993}";
+	const char *text = "{\"n\":-12.50E+3,\"s\":\"a\\u00e9\\ud83d\\ude00\\n\",\"l\":[true,null,\"x\"],"
+			   "\"\\u006b\":9007199254740993}";
 	const struct json *j, *v;
 	struct arena a;
 
