@@ -1,6 +1,6 @@
 #include "server/dapr/topic_event.h"
 
-#include "server/http/base64.h"
+#include "storage/base/base64.h"
 #include "server/http/media.h"
 #include "server/ingest/wire.h"
 #include "storage/base/json.h"

@@ -1,6 +1,6 @@
 #include "server/http/binary_mode.h"
 
-#include "server/http/base64.h"
+#include "storage/base/base64.h"
 #include "server/http/media.h"
 #include "storage/base/json.h"
 

@@ -1,6 +1,6 @@
 #include "server/http/deliver.h"
 
-#include "server/http/base64.h"
+#include "storage/base/base64.h"
 #include "server/http/event_run.h"
 #include "server/http/http_error.h"
 #include "server/http/media.h"

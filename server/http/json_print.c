@@ -1,6 +1,6 @@
 #include "server/http/json_print.h"
 
-#include "server/http/base64.h"
+#include "storage/base/base64.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,4 +1,5 @@
 #include "server/ingest/reject.h"
+#include "storage/base/base64.h"
 
 #include <stdint.h>
 
@@ -19,44 +20,6 @@ static void attribute(struct event_in *in, const struct json *m, const char *nam
 		*out = m->text;
 	else if (m->type != JSON_NULL && !in->bad_field)
 		in->bad_field = name;
-}
-
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* RFC 4648 with padding. p NULL: it is none, or the arena is full. */
-static struct slice base64(struct arena *a, struct slice s)
-{
-	struct slice none = { NULL, 0 };
-	size_t pad = 0, n = 0;
-	uint32_t bits = 0;
-	char *out;
-
-	if (s.n % 4 != 0)
-		return none;
-	while (pad < 2 && pad < s.n && s.p[s.n - 1 - pad] == '=')
-		pad++;
-	out = arena_alloc(a, s.n / 4 * 3 + 1);
-	if (!out)
-		return none;
-	for (size_t i = 0; i < s.n - pad; i++) {
-		int d = base64_digit(s.p[i]);
-
-		if (d < 0)
-			return none;
-		bits = bits << 6 | (uint32_t)d;
-		if (i % 4 != 0)
-			out[n++] = (char)(bits >> (6 - 2 * (i % 4)));
-	}
-	return (struct slice){ out, n };
 }
 
 struct members {
@@ -108,7 +71,7 @@ static bool decode_base64(struct arena *a, const struct json *v, struct event_in
 		in->bad_field = in->bad_field ? in->bad_field : "data_base64";
 		return true;
 	}
-	bytes = base64(a, v->text);
+	bytes = base64_read(a, v->text);
 	in->data = bytes.p ? json_parse(a, bytes, &why) : NULL;
 	return in->data || malformed(rej, "data_base64", why);
 }

@@ -56,7 +56,7 @@ static void expect_clean_letter(struct judged *j)
 
 static char *event_of(const char *topic, const char *members)
 {
-	char *event = malloc(strlen(members) + 400);
+	char *event = kept(strlen(members) + 400);
 
 	sprintf(event,
 		"{\"id\":\"ce-" IP4 "\",\"source\":\"" EMAIL "\",\"type\":\"%s\",\"time\":\"" NOW_TEXT "\","
@@ -149,13 +149,11 @@ ParameterizedTest(size_t *i, canary, every_event_type)
 		expect_clean_letter(&j);
 		judged_free(&j);
 		free(bad);
-		free(text);
 	}
 	j = judge_text(event_of(EMAIL, members));
 	cr_assert_eq(j.rej.code, REJECT_UNKNOWN_EVENT_TYPE);
 	expect_clean_letter(&j);
 	judged_free(&j);
-	free(event);
 	free(members);
 }
 
@@ -177,7 +175,6 @@ Test(canary, malformed_bytes)
 			expect_clean_letter(&j);
 		judged_free(&j);
 	}
-	free(event);
 }
 
 Test(canary, a_name_belongs_to_customers_only)

@@ -94,7 +94,7 @@ INDEX_PARAMETERS(scrub, text, cases)
 
 static const char *without_hashes(struct slice s)
 {
-	char *out = malloc(s.n + 1), *to = out;
+	char *out = kept(s.n + 1), *to = out;
 
 	for (size_t i = 0; i < s.n;) {
 		size_t n = 0;

@@ -1,7 +1,7 @@
-/* server/http/base64.h -- RFC 4648 base64, with padding. Memory: the caller's. Threads: any.
+/* storage/base/base64.h -- RFC 4648 base64, with padding. Memory: the caller's. Threads: any.
  * Blocking: never. */
-#ifndef SERVER_HTTP_BASE64_H
-#define SERVER_HTTP_BASE64_H
+#ifndef STORAGE_BASE_BASE64_H
+#define STORAGE_BASE_BASE64_H
 
 #include "storage/base/arena.h"
 #include "storage/base/buf.h"

@@ -1,4 +1,4 @@
-#include "server/http/base64.h"
+#include "storage/base/base64.h"
 
 #include <criterion/criterion.h>
 
