@@ -128,10 +128,11 @@ static void close_all(struct reactor *r)
 {
 	struct services *s = &r->services;
 
-	r->server = server_destroy(r->server);
-	reflection_reset();
 	s->queries = s->queries ? pool_destroy(s->queries) : NULL;
 	s->events = event_store_destroy(s->events);
+	ev_invoke_pending(cq_loop(r->cq)->ev); /* what these two ended is answered: send it again */
+	r->server = server_destroy(r->server);
+	reflection_reset();
 	r->breaker = breaker_destroy(r->breaker);
 	if (r->jobs)
 		with_jobs->stop(r->jobs);

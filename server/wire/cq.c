@@ -148,6 +148,19 @@ static void turn(struct cq *c, grpc_event ev)
 		pthread_cond_signal(&c->invoked); /* behind the unlock: it would only block on the lock */
 }
 
+static void end_poller(struct cq *c)
+{
+	if (!c->polling)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->stopping = true;
+	pthread_cond_signal(&c->invoked);
+	ev_async_send(c->loop.ev, &c->nudge);
+	pthread_mutex_unlock(&c->lock);
+	pthread_join(c->poller, NULL);
+	c->polling = false;
+}
+
 void cq_run(struct cq *c)
 {
 	struct err e;
@@ -156,6 +169,7 @@ void cq_run(struct cq *c)
 		abort(); /* nothing was taken yet, and nothing can be */
 	while (!c->stopping)
 		turn(c, grpc_completion_queue_next(c->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL));
+	end_poller(c); /* from here on the loop is the caller's alone */
 }
 
 void cq_stop(struct cq *c)
@@ -169,14 +183,7 @@ struct cq *cq_destroy(struct cq *c)
 
 	if (!c)
 		return NULL;
-	if (c->polling) {
-		pthread_mutex_lock(&c->lock);
-		c->stopping = true;
-		pthread_cond_signal(&c->invoked);
-		ev_async_send(c->loop.ev, &c->nudge);
-		pthread_mutex_unlock(&c->lock);
-		pthread_join(c->poller, NULL);
-	}
+	end_poller(c);
 	grpc_call_unref(c->doorbell);
 	grpc_channel_destroy(c->lame);
 	grpc_completion_queue_shutdown(c->queue);

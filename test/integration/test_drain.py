@@ -132,8 +132,7 @@ def test_sigint_ends_it_too(launch, db):
 
 
 def test_what_cannot_be_committed_in_time_is_not_acknowledged(launch, db):
-    # What is given up at the end of the grace is left to the kernel: no leaks are looked for.
-    service = launch(db, drain_ms=1000, asan_options="detect_leaks=0:exitcode=99")
+    service = launch(db, drain_ms=1000)
     blocker = db.connect(autocommit=False)
     try:
         blocker.cursor().execute("LOCK TABLE processed_events IN ACCESS EXCLUSIVE MODE")
