@@ -466,13 +466,18 @@ static size_t skip_string(struct slice t, size_t at)
 	return t.n;
 }
 
-struct slice json_skip(struct slice t, size_t *at)
+static size_t skip_blanks(struct slice t, size_t i)
 {
-	size_t i = *at, depth = 0, from;
-
 	while (i < t.n && memchr(" \t\r\n", t.p[i], 4))
 		i++;
-	from = i;
+	return i;
+}
+
+/* Behind the value that starts at i; *open: how many of its brackets the text leaves open. */
+static size_t skip_value(struct slice t, size_t i, size_t *open)
+{
+	size_t depth = 0;
+
 	while (i < t.n) {
 		char c = t.p[i];
 
@@ -498,19 +503,23 @@ struct slice json_skip(struct slice t, size_t *at)
 		if (!depth)
 			break;
 	}
-	*at = i;
-	if (i == from)
+	*open = depth;
+	return i;
+}
+
+struct slice json_skip(struct slice t, size_t *at)
+{
+	size_t from = skip_blanks(t, *at), open;
+
+	*at = skip_value(t, from, &open);
+	if (*at == from)
 		return (struct slice){ NULL, 0 };
-	return (struct slice){ t.p + from, i - from };
+	return (struct slice){ t.p + from, *at - from };
 }
 
 bool json_one_value(struct slice text)
 {
-	size_t at = 0;
+	size_t from = skip_blanks(text, 0), open, at = skip_value(text, from, &open);
 
-	if (!json_skip(text, &at).p)
-		return false;
-	while (at < text.n && text.p[at] && strchr(" \t\r\n", text.p[at]))
-		at++;
-	return at == text.n;
+	return at > from && !open && skip_blanks(text, at) == text.n;
 }
