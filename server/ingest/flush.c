@@ -177,7 +177,6 @@ static void on_stored(struct event_batch *b, enum err_code c)
 	struct load *l = b->ctx;
 	struct ingest *g = ((struct pending *)b->entries[0].owner)->request->ingest;
 
-	g->loads_out--;
 	metric_observe(g->seconds, (double)(clock_mono_us() - l->opened_us) / 1e6);
 	if (c)
 		fail_load(g, l);
@@ -199,7 +198,6 @@ static bool send_load(struct ingest *g, struct load *l)
 		fail_load(g, l);
 		return true;
 	}
-	g->loads_out++;
 	metric_observe(g->batch_rows, l->batch->n);
 	return true;
 }

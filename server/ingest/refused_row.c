@@ -5,16 +5,6 @@
 
 enum { PAYLOAD_BYTES = 2 << 20 };
 
-static void member(struct buf *b, const char *name, struct slice text)
-{
-	if (!text.p)
-		return;
-	buf_puts(b, b->n > 1 ? ",\"" : "\"");
-	buf_puts(b, name);
-	buf_puts(b, "\":");
-	buf_json_string(b, text);
-}
-
 static void raw_member(struct buf *b, const char *name, struct slice json)
 {
 	if (!json.p)
@@ -23,6 +13,14 @@ static void raw_member(struct buf *b, const char *name, struct slice json)
 	buf_puts(b, name);
 	buf_puts(b, "\":");
 	buf_put(b, json.p, json.n);
+}
+
+static void member(struct buf *b, const char *name, struct slice text)
+{
+	if (!text.p)
+		return;
+	raw_member(b, name, SLICE(""));
+	buf_json_string(b, text);
 }
 
 static void write_payload(struct buf *b, const struct event_row *r)

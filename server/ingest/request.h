@@ -56,7 +56,7 @@ struct ingest {
 	struct arena scratch;            /* one event's */
 	struct load *open, *ready, **ready_tail, *spare;
 	struct letter_load *letters, *letters_ready, **letters_tail;
-	unsigned nspare, loads_out, held;  /* held: requests that are being fed */
+	unsigned nspare, held;  /* held: requests that are being fed */
 	struct ingest_request *settled, **settled_tail;
 	ev_timer turn_end;               /* never started: fed, to run after the callback that feeds it */
 	bool fed;
