@@ -3,13 +3,18 @@ import bisect
 import contextlib
 import datetime as dt
 import random
+import urllib.parse
 import zoneinfo
 
 import psycopg2.extras
 import pytest
+from google.protobuf import json_format
 
 UTC = dt.timezone.utc
 STAGES = ["page_view", "product_view", "add_to_cart", "checkout", "purchase"]
+DEVICES, SOURCES = ["mobile", "desktop", None], ["google", "mail", None, "google", "google"]
+RPC = "api.analytics.v1.AnalyticsService/GetConversionFunnel"
+PATH = "/api/v1/analytics/funnel"
 SQL_FUNNEL = "SELECT * FROM funnel(%s, %s)"
 
 
@@ -85,11 +90,12 @@ def fill(db, sessions, zone):
         steps = sorted((t - epoch) // dt.timedelta(microseconds=1) * 8 + s for t, s in events)
         first, last = min(events)[0], max(events)[0]
         bought, far = any(s == 5 for _, s in events), reached(events, first, dt.datetime.max.replace(tzinfo=UTC))
-        rows.append((f"s{i}", last, first, last, far, bought, steps))
+        rows.append((f"s{i}", last, first, last, far, bought, steps, DEVICES[i % 3], SOURCES[i % 5]))
     with contextlib.closing(db.connect()) as c, c.cursor() as cursor:
         cursor.execute("UPDATE reporting_basis SET zone = %s", (zone,))
         psycopg2.extras.execute_values(
-            cursor, "INSERT INTO sessions (session_id, seen_at, first_at, last_at, reached, bought, steps) VALUES %s", rows
+            cursor, "INSERT INTO sessions (session_id, seen_at, first_at, last_at, reached, bought, steps, device, source)"
+                    " VALUES %s", rows
         )
         cursor.execute(
             """INSERT INTO session_days
@@ -127,10 +133,48 @@ def test_a_range_of_any_ends_is_counted_as_if_event_by_event(db, seed, zone, mon
     fill(db, sessions, zone)
     quick = Quick(sessions)
     with contextlib.closing(db.connect()) as c, c.cursor() as cursor:
-        for n in range(800):
+        for n in range(600):
             lo, hi = random_range(rnd, zoneinfo.ZoneInfo(zone), start, days)
             want = quick.funnel(lo, hi)
             if n < 25:
                 assert want == truth(sessions, lo, hi)
             cursor.execute(SQL_FUNNEL, (lo, hi))
             assert list(cursor.fetchone().values()) == want, (seed, lo, hi)
+
+
+def stages(users):
+    """As JSON has them."""
+    return [
+        {"stage": s, "users": str(n), **({"rate": 100 * n / users[0]} if users[0] else {})}
+        for s, n in zip(STAGES, users)
+    ]
+
+
+def ask(service, **arguments):
+    return service.http("GET", PATH + "?" + urllib.parse.urlencode(arguments))
+
+
+def test_the_answer_and_its_segments(db, launch):
+    rnd, start, zone = random.Random(6), dt.datetime(2026, 4, 1, tzinfo=UTC), zoneinfo.ZoneInfo("Asia/Kolkata")
+    sessions = random_sessions(rnd, 600, start, 10)
+    fill(db, sessions, "Asia/Kolkata")
+    service = launch(db, business_timezone="Asia/Kolkata")
+    for n in range(30):
+        lo, hi = random_range(rnd, zone, start, 10)
+        by = ["", "device", "source"][n % 3]
+        got = ask(service, startDate=lo.isoformat(), endDate=hi.isoformat(), **({"segmentBy": by} if by else {}))
+        assert got.status == 200, got
+        assert got.json["stages"] == stages(truth(sessions, lo, hi)[2:])
+        names = {"": [], "device": DEVICES, "source": SOURCES}[by]
+        parts = {name: [e for i, e in enumerate(sessions) if names[i % len(names)] == name] for name in names}
+        want = {name: truth(part, lo, hi) for name, part in parts.items()}
+        assert {x.get("segment"): x["stages"] for x in got.json["segments"]} == {
+            name: stages(users[2:]) for name, users in want.items() if users[0]
+        }
+        sizes = [want[x.get("segment")][0] for x in got.json["segments"]]
+        assert sizes == sorted(sizes, reverse=True)
+    answer = service.call(RPC, start_date=lo.isoformat(), end_date=hi.isoformat(), segment_by=by)
+    assert {**json_format.MessageToDict(answer), "dataAsOf": ""} == {**got.json, "dataAsOf": ""}
+    a = ask(service, segmentBy="country")
+    assert a.status == 400 and b'"segmentBy"' in a.body
+    assert ask(service, startDate="2020-01-01", endDate="2020-01-01").json["stages"] == stages([0] * 5)

@@ -26,9 +26,31 @@ BEGIN
 END
 $$;
 
--- A range's ends are looked for among the long sessions by both of their ends.
+-- The sessions that an end of [start, until) cuts; begun: within it. The long ones are looked for by both ends.
 DROP INDEX sessions_long;
 CREATE INDEX sessions_long ON sessions (last_at, first_at) WHERE last_at - first_at > interval '1 hour';
+
+CREATE FUNCTION sessions_cut(start timestamptz, until timestamptz)
+RETURNS TABLE (device text, source text, bought boolean, reached smallint, steps bigint[], begun boolean)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT device, source, bought, reached, steps, false
+    FROM sessions
+    WHERE last_at - first_at <= interval '1 hour' AND first_at >= start - interval '1 hour' AND first_at < start
+        AND last_at >= start
+    UNION ALL
+    SELECT device, source, bought, reached, steps, false
+    FROM sessions
+    WHERE last_at - first_at > interval '1 hour' AND first_at < start AND last_at >= start
+    UNION ALL
+    SELECT device, source, bought, reached, steps, true
+    FROM sessions
+    WHERE last_at - first_at <= interval '1 hour' AND first_at >= greatest(start, until - interval '1 hour')
+        AND first_at < until AND last_at >= until
+    UNION ALL
+    SELECT device, source, bought, reached, steps, true
+    FROM sessions
+    WHERE last_at - first_at > interval '1 hour' AND first_at >= start AND first_at < until AND last_at >= until
+$$;
 
 -- Sessions with a funnel event in [start, until), those that bought in it, and how many got at least so far in it.
 -- Whole business days come from session_days, the sessions that begin beside them from sessions; those that an
@@ -38,46 +60,17 @@ RETURNS TABLE (sessions bigint, bought bigint, reached1 bigint, reached2 bigint,
                reached5 bigint)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH days AS (
-        -- Days first to after - 1 lie within. Where a clock goes back over midnight, PostgreSQL takes the later
-        -- of two midnights; the instants between them are told by their date.
-        SELECT zone, first, greatest(first, after) AS after, first < after AS any_whole,
-            first::timestamp AT TIME ZONE zone AS head, after::timestamp AT TIME ZONE zone - interval '3 hours' AS tail
-        FROM reporting_basis,
-            LATERAL (SELECT ((start - interval '1 microsecond') AT TIME ZONE zone)::date + 1 AS first,
-                            (until AT TIME ZONE zone)::date AS after) d
-    ), cut AS (
-        SELECT 1 AS n, s.bought, s.reached, s.steps, false AS begun
-        FROM sessions s
-        WHERE s.first_at >= start - interval '1 hour' AND s.first_at < start AND s.last_at >= start
-            AND s.last_at - s.first_at <= interval '1 hour'
-        UNION ALL
-        SELECT 1, s.bought, s.reached, s.steps, false
-        FROM sessions s
-        WHERE s.last_at - s.first_at > interval '1 hour' AND s.last_at >= start AND s.first_at < start
-        UNION ALL
-        SELECT 1, s.bought, s.reached, s.steps, true
-        FROM sessions s
-        WHERE s.first_at >= greatest(start, until - interval '1 hour') AND s.first_at < until AND s.last_at >= until
-            AND s.last_at - s.first_at <= interval '1 hour'
-        UNION ALL
-        SELECT 1, s.bought, s.reached, s.steps, true
-        FROM sessions s
-        WHERE s.last_at - s.first_at > interval '1 hour' AND s.last_at >= until
-            AND s.first_at >= start AND s.first_at < until
+        SELECT * FROM whole_days(start, until)
+    ), cut AS MATERIALIZED (
+        SELECT * FROM sessions_cut(start, until)
     ), one AS (
         SELECT 1 AS n, s.bought, s.reached
         FROM days d, sessions s
-        WHERE d.any_whole AND s.first_at >= start AND s.first_at < d.head
-            AND (s.first_at AT TIME ZONE d.zone)::date < d.first
+        WHERE s.first_at >= start AND s.first_at < d.head_until
         UNION ALL
         SELECT 1, s.bought, s.reached
         FROM days d, sessions s
-        WHERE d.any_whole AND s.first_at >= greatest(start, d.tail) AND s.first_at < until
-            AND (s.first_at AT TIME ZONE d.zone)::date >= d.after
-        UNION ALL
-        SELECT 1, s.bought, s.reached
-        FROM days d, sessions s
-        WHERE NOT d.any_whole AND s.first_at >= start AND s.first_at < until
+        WHERE s.first_at >= d.tail_from AND s.first_at < until
         UNION ALL
         SELECT -1, c.bought, c.reached
         FROM cut c
@@ -95,10 +88,18 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         SELECT sum(s.sessions)::bigint, sum(s.bought)::bigint, sum(s.reached1)::bigint, sum(s.reached2)::bigint,
             sum(s.reached3)::bigint, sum(s.reached4)::bigint, sum(s.reached5)::bigint
         FROM days d, session_days s
-        WHERE s.day >= d.first AND s.day < d.after
+        WHERE s.day >= d.first_day AND s.day < d.after_day
     )
     SELECT coalesce(sum(n), 0)::bigint, coalesce(sum(b), 0)::bigint, coalesce(sum(r1), 0)::bigint,
         coalesce(sum(r2), 0)::bigint, coalesce(sum(r3), 0)::bigint, coalesce(sum(r4), 0)::bigint,
         coalesce(sum(r5), 0)::bigint
     FROM parts
+$$;
+
+-- Such a row as an answer's stages.
+CREATE FUNCTION funnel_stages(VARIADIC reached bigint[])
+RETURNS TABLE (n bigint, stage text, users bigint, rate float8) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT s.n, s.stage, reached[s.n], 100 * reached[s.n]::float8 / nullif(reached[1], 0)
+    FROM unnest(ARRAY['page_view', 'product_view', 'add_to_cart', 'checkout', 'purchase'])
+        WITH ORDINALITY AS s (stage, n)
 $$;
