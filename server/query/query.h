@@ -6,9 +6,14 @@
 #define SERVER_QUERY_QUERY_H
 
 #include "server/wire/call.h"
+#include "server/wire/stream.h"
 
 /* GetDashboardOverview. Items without a category make an entry of salesByCategory without one. */
 void query_overview(struct call *c, const ProtobufCMessage *req);
+
+/* GetRealTimeMetrics and StreamRealTimeMetrics: see realtime.h. */
+void query_realtime(struct call *c, const ProtobufCMessage *req);
+extern const struct stream_ops query_realtime_stream;
 
 /* GetConversionFunnel. Sessions that name no device or source make a segment without a name. */
 void query_funnel(struct call *c, const ProtobufCMessage *req);
