@@ -146,3 +146,66 @@ LANGUAGE sql STABLE AS $$
     FROM p LEFT JOIN parts USING (n)
     ORDER BY p.n
 $$;
+
+-- Items of a category and of a brand (NULL: of any; '': of items that name none).
+CREATE FUNCTION lines_of(start timestamptz, until timestamptz, categories text[], brands text[])
+RETURNS SETOF sale_lines LANGUAGE sql STABLE AS $$
+    SELECT *
+    FROM sale_lines l
+    WHERE l.at >= start AND l.at < until
+        AND (categories IS NULL OR coalesce(l.category, '') = ANY (categories))
+        AND (brands IS NULL OR coalesce(l.brand, '') = ANY (brands))
+$$;
+
+-- Orders whose latest status is one of these, with their money.
+CREATE FUNCTION sales_with(start timestamptz, until timestamptz, statuses text[])
+RETURNS TABLE (at timestamptz, money numeric) LANGUAGE sql STABLE AS $$
+    SELECT s.at, s.money
+    FROM sales s JOIN orders o USING (order_id)
+    WHERE s.at >= start AND s.at < until AND o.purchased_at >= start AND o.purchased_at < until
+        AND o.status = ANY (statuses)
+$$;
+
+-- What happened to each product in [start, until). Sums by day count views and what was put into carts; of the parts
+-- of days that the range cuts, the events themselves are counted.
+CREATE FUNCTION product_activity(start timestamptz, until timestamptz)
+RETURNS TABLE (product_id text, views bigint, cart_adds bigint, orders bigint, units numeric, money numeric,
+               margin_price numeric, margin_cost numeric)
+LANGUAGE sql STABLE AS $$
+    WITH w AS MATERIALIZED (
+        SELECT * FROM whole_days(start, until)
+    ), edges AS MATERIALIZED (
+        SELECT * FROM range_edges(start, until)
+    ), parts AS (
+        SELECT d.product_id, d.views, d.cart_adds, d.orders, d.units, d.money, d.margin_price, d.margin_cost
+        FROM w JOIN product_days d ON d.day >= w.first_day AND d.day < w.after_day
+        UNION ALL
+        SELECT l.product_id, 0, 0, count(DISTINCT l.order_id), sum(l.quantity), sum(l.money), sum(l.margin_price),
+            sum(l.margin_cost)
+        FROM edges e JOIN sale_lines l ON l.at >= e.lo AND l.at < e.hi
+        GROUP BY l.product_id
+        UNION ALL
+        SELECT v.product_id, count(*) FILTER (WHERE v.event_type = 'product_view'),
+            count(*) FILTER (WHERE v.event_type = 'add_to_cart'), 0, 0, 0, 0, 0
+        FROM edges e JOIN analytics_events v ON v.created_at >= e.lo AND v.created_at < e.hi
+        WHERE v.event_type IN ('product_view', 'add_to_cart') AND v.product_id IS NOT NULL
+        GROUP BY v.product_id
+    )
+    SELECT product_id, sum(views)::bigint, sum(cart_adds)::bigint, sum(orders)::bigint, sum(units),
+        coalesce(sum(money), 0), sum(margin_price), sum(margin_cost)
+    FROM parts
+    GROUP BY product_id
+$$;
+
+-- The products of some categories (NULL: all) and what happened to each in [start, until), none left out.
+CREATE FUNCTION product_figures(start timestamptz, until timestamptz, categories text[])
+RETURNS TABLE (product_id text, name text, sku text, category text, brand text, views bigint, cart_adds bigint,
+               orders bigint, units numeric, money numeric, margin float8, conversion float8)
+LANGUAGE sql STABLE AS $$
+    SELECT product_id, p.name, p.sku, p.category, p.brand, coalesce(a.views, 0), coalesce(a.cart_adds, 0),
+        coalesce(a.orders, 0), coalesce(a.units, 0), coalesce(a.money, 0),
+        (100 * (a.margin_price - a.margin_cost) / nullif(a.margin_price, 0))::float8,
+        100 * a.orders::float8 / nullif(a.views, 0)
+    FROM products p FULL JOIN product_activity(start, until) a USING (product_id)
+    WHERE categories IS NULL OR coalesce(p.category, '') = ANY (categories)
+$$;
