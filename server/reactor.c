@@ -105,7 +105,8 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 {
 	struct services *s = &r->services;
 	unsigned conns = share(conf->db_max_open_conns, workers, 2);
-	unsigned reads = conns > conf->ingest_conns ? conns - conf->ingest_conns : 1;
+	unsigned kept = conf->ingest_conns + conf->projector;
+	unsigned reads = conns > kept ? conns - kept : 1;
 	enum err_code rc;
 
 	s->conf = conf;
