@@ -57,6 +57,11 @@ void reflection_reset(void)
 	nservices = 0;
 }
 
+const struct Google__Protobuf__FileDescriptorSet *reflection_files(void)
+{
+	return set;
+}
+
 bool reflection_has_service(const char *full_name)
 {
 	for (size_t i = 0; i < nservices; i++)
