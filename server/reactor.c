@@ -8,6 +8,7 @@
 #include "server/services.h"
 #include "server/wire/server.h"
 #include "storage/base/log.h"
+#include "storage/base/metrics.h"
 #include "storage/event_store.h"
 #include "storage/pg/pool.h"
 
@@ -111,6 +112,7 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 	s->conf = conf;
 	s->loop = cq_loop(r->cq);
 	s->ready = is_ready;
+	s->ceilings = (struct ceilings){ workers, workers * (conf->ingest_conns + reads), workers * MAX_WAITING_QUERIES };
 	if ((rc = offload_create(&s->offload, s->loop, OFFLOAD_THREADS, OFFLOAD_QUEUE, e)) ||
 	    (rc = breaker_create(&r->breaker, conf, s->loop, s->offload, e)) ||
 	    (rc = event_store_create(&s->events, conf, s->loop, s->offload, r->breaker, e)) ||
@@ -152,9 +154,9 @@ static void keep_some_memory(void)
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 
-enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned workers, struct err *e)
+enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned workers, uint64_t begun_us, struct err *e)
 {
-	struct reactor r = { 0 };
+	struct reactor r = { .services.begun_us = begun_us };
 	enum err_code rc;
 
 	keep_some_memory();
@@ -164,6 +166,7 @@ enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned work
 		rc = open_all(&r, conf, workers, e);
 		if (!rc) {
 			watch_signals(&r);
+			metric_set(metric_get(M_WORKERS, "", ""), 1);
 			log_info("reactor", "worker %u serves gRPC on %u and HTTP on %u", index, conf->grpc_port,
 				 conf->http_port);
 			cq_run(r.cq);

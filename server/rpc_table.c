@@ -52,6 +52,11 @@ const struct rpc rpcs[] = {
 	{ ADMIN "RegisterSchema", &api__analytics__v1__register_schema_request__descriptor, admin_register_schema, NULL,
 	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
 
+	{ ADMIN "GetStorageCost", &api__analytics__v1__get_storage_cost_request__descriptor, admin_get_storage_cost, NULL,
+	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
+	{ ADMIN "GetServiceState", &api__analytics__v1__get_service_state_request__descriptor, admin_get_service_state,
+	  NULL, HEALTH_MS, NULL, LOCAL_ONLY },
+
 	/* about the server */
 	{ "/grpc.health.v1.Health/Check", &grpc__health__v1__health_check_request__descriptor, health_check,
 	  NULL, HEALTH_MS, NULL, ANYONE },

@@ -21,6 +21,9 @@
 	X(M_RPC, SECONDS, "rpc_seconds", "method", "code", "gRPC calls from arrival to answer")              \
 	X(M_HTTP, COUNTER, "http_requests_total", "route", "code", "HTTP requests by route and status")      \
 	X(M_WORKER_RESTARTS, COUNTER, "worker_restarts_total", "", "", "Workers that died and were started again") \
-	X(M_LOG_DROPPED, COUNTER, "log_lines_dropped_total", "", "", "Log lines lost because stderr was blocked")
+	X(M_LOG_DROPPED, COUNTER, "log_lines_dropped_total", "", "", "Log lines lost because stderr was blocked") \
+	X(M_WORKERS, GAUGE, "workers", "", "", "Workers that serve")                                          \
+	X(M_DB_BUSY, GAUGE, "db_connections_busy", "", "", "Ready connections with a statement under way; the others are idle") \
+	X(M_QUERIES_WAITING, GAUGE, "queries_waiting", "", "", "Questions that wait for a connection; at their ceiling calls are refused")
 
 #endif
