@@ -4,6 +4,7 @@
 #include "server/http/http.h"
 #include "server/ingest/ingest.h"
 #include "server/key_reload.h"
+#include "server/query/realtime.h"
 #include "server/reflection.h"
 #include "server/services.h"
 #include "server/wire/server.h"
@@ -115,6 +116,7 @@ static void on_term(struct ev_loop *ev, ev_signal *w, int revents)
 	loop_timer_stop(r->services.loop, &r->opening);
 	if (r->http)
 		http_stop_listening(r->http);
+	realtime_drain(r->services.realtime);
 	if (r->server)
 		server_drain(r->server, on_rpcs_done, r);
 	else
@@ -145,7 +147,8 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 {
 	struct services *s = &r->services;
 	unsigned conns = share(conf->db_max_open_conns, workers, 2);
-	unsigned reads = conns > conf->ingest_conns ? conns - conf->ingest_conns : 1;
+	unsigned kept = conf->ingest_conns + conf->projector;
+	unsigned reads = conns > kept ? conns - kept : 1;
 	enum err_code rc;
 
 	s->conf = conf;
@@ -159,6 +162,7 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 			      share(conf->db_max_idle_conns, workers, 1), MAX_WAITING_QUERIES, e)) ||
 	    (rc = ingest_create(&s->ingest, conf, s->loop, s->events, e)) ||
 	    (rc = schema_registry_create(&s->schemas, s, e)) ||
+	    (rc = realtime_create(&s->realtime, s, e)) ||
 	    (rc = key_reload_start(&r->key_reload, s, e)) || (rc = reflection_init(e)))
 		return rc;
 	return with_jobs ? with_jobs->start(s, &r->jobs, e) : ERR_OK;
@@ -177,6 +181,7 @@ static void close_all(struct reactor *r)
 	if (r->jobs)
 		with_jobs->stop(r->jobs);
 	r->http = http_destroy(r->http);
+	s->realtime = realtime_destroy(s->realtime);
 	s->schemas = schema_registry_destroy(s->schemas);
 	s->ingest = ingest_destroy(s->ingest);
 	s->offload = offload_destroy(s->offload);

@@ -6,9 +6,22 @@
 #define SERVER_QUERY_QUERY_H
 
 #include "server/wire/call.h"
+#include "server/wire/stream.h"
 
 /* GetDashboardOverview. Items without a category make an entry of salesByCategory without one. */
 void query_overview(struct call *c, const ProtobufCMessage *req);
+
+/* GetRealTimeMetrics and StreamRealTimeMetrics: see realtime.h. */
+void query_realtime(struct call *c, const ProtobufCMessage *req);
+extern const struct stream_ops query_realtime_stream;
+/* GetRevenueAnalytics. */
+void query_revenue(struct call *c, const ProtobufCMessage *req);
+
+/* GetOrderAnalytics. */
+void query_orders(struct call *c, const ProtobufCMessage *req);
+
+/* GetProductPerformance: all products that were ever named, those without a sale as well. */
+void query_products(struct call *c, const ProtobufCMessage *req);
 
 /* GetConversionFunnel. Sessions that name no device or source make a segment without a name. */
 void query_funnel(struct call *c, const ProtobufCMessage *req);
