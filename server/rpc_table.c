@@ -37,6 +37,20 @@ const struct rpc rpcs[] = {
 	/* answers */
 	{ ANALYTICS "GetDashboardOverview", &api__analytics__v1__get_dashboard_overview_request__descriptor,
 	  query_overview, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "dashboard/overview", ANYONE },
+	{ ANALYTICS "GetReturnAnalytics", &api__analytics__v1__get_return_analytics_request__descriptor,
+	  query_returns, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "returns", ANYONE },
+	{ ANALYTICS "GetShippingAnalytics", &api__analytics__v1__get_shipping_analytics_request__descriptor,
+	  query_shipping, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "shipping", ANYONE },
+	{ ANALYTICS "GetFulfillmentAnalytics", &api__analytics__v1__get_fulfillment_analytics_request__descriptor,
+	  query_fulfillment, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "fulfillment", ANYONE },
+	{ ANALYTICS "GetPaymentAnalytics", &api__analytics__v1__get_payment_analytics_request__descriptor,
+	  query_payments, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "payments", ANYONE },
+	{ ANALYTICS "GetMarketingAnalytics", &api__analytics__v1__get_marketing_analytics_request__descriptor,
+	  query_marketing, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "marketing", ANYONE },
+	{ ANALYTICS "GetInventoryAnalytics", &api__analytics__v1__get_inventory_analytics_request__descriptor,
+	  query_inventory, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "inventory", ANYONE },
+	{ ANALYTICS "GetCustomerAnalyticsSummary", &api__analytics__v1__get_customer_analytics_summary_request__descriptor,
+	  query_customers, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "customers/summary", ANYONE },
 
 	/* for operators */
 	{ ADMIN "ListDeadLetters", &api__analytics__v1__list_dead_letters_request__descriptor,

@@ -10,4 +10,14 @@
 /* GetDashboardOverview. Items without a category make an entry of salesByCategory without one. */
 void query_overview(struct call *c, const ProtobufCMessage *req);
 
+/* Get*Analytics and GetCustomerAnalyticsSummary. What names none (a reason, a carrier, a source ...)
+ * makes an entry without one. */
+void query_returns(struct call *c, const ProtobufCMessage *req);
+void query_shipping(struct call *c, const ProtobufCMessage *req);
+void query_fulfillment(struct call *c, const ProtobufCMessage *req);
+void query_payments(struct call *c, const ProtobufCMessage *req);
+void query_marketing(struct call *c, const ProtobufCMessage *req);
+void query_inventory(struct call *c, const ProtobufCMessage *req);
+void query_customers(struct call *c, const ProtobufCMessage *req);
+
 #endif
