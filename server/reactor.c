@@ -4,6 +4,7 @@
 #include "server/http/http.h"
 #include "server/ingest/ingest.h"
 #include "server/key_reload.h"
+#include "server/query/realtime.h"
 #include "server/reflection.h"
 #include "server/services.h"
 #include "server/wire/server.h"
@@ -79,6 +80,7 @@ static void on_term(struct ev_loop *ev, ev_signal *w, int revents)
 	log_info("reactor", "draining");
 	r->services.draining = true;
 	http_stop_listening(r->http);
+	realtime_drain(r->services.realtime);
 	server_drain(r->server, on_rpcs_done, r);
 	loop_timer(r->services.loop, &r->look, LOOK_EVERY_S, LOOK_EVERY_S);
 	loop_timer(r->services.loop, &r->grace, r->services.conf->drain_ms / 1000.0, 0);
@@ -119,6 +121,7 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 			      share(conf->db_max_idle_conns, workers, 1), MAX_WAITING_QUERIES, e)) ||
 	    (rc = ingest_create(&s->ingest, conf, s->loop, s->events, e)) ||
 	    (rc = schema_registry_create(&s->schemas, s, e)) ||
+	    (rc = realtime_create(&s->realtime, s, e)) ||
 	    (rc = key_reload_start(&r->key_reload, s, e)) || (rc = http_create(&r->http, s, e)) || (rc = reflection_init(e)) ||
 	    (rc = server_create(&r->server, r->cq, s, conf->listen_address, conf->grpc_port, e)))
 		return rc;
@@ -138,6 +141,7 @@ static void close_all(struct reactor *r)
 	if (r->jobs)
 		with_jobs->stop(r->jobs);
 	r->http = http_destroy(r->http);
+	s->realtime = realtime_destroy(s->realtime);
 	s->schemas = schema_registry_destroy(s->schemas);
 	s->ingest = ingest_destroy(s->ingest);
 	s->offload = offload_destroy(s->offload);

@@ -37,6 +37,10 @@ const struct rpc rpcs[] = {
 	/* answers */
 	{ ANALYTICS "GetDashboardOverview", &api__analytics__v1__get_dashboard_overview_request__descriptor,
 	  query_overview, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "dashboard/overview", ANYONE },
+	{ ANALYTICS "GetRealTimeMetrics", &api__analytics__v1__get_real_time_metrics_request__descriptor,
+	  query_realtime, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "realtime", ANYONE },
+	{ ANALYTICS "StreamRealTimeMetrics", &api__analytics__v1__stream_real_time_metrics_request__descriptor,
+	  NULL, &query_realtime_stream, 0, ANALYTICS_HTTP "realtime/stream", ANYONE },
 	{ ANALYTICS "GetRevenueAnalytics", &api__analytics__v1__get_revenue_analytics_request__descriptor,
 	  query_revenue, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "revenue", ANYONE },
 	{ ANALYTICS "GetOrderAnalytics", &api__analytics__v1__get_order_analytics_request__descriptor,

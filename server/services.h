@@ -10,6 +10,7 @@ struct event_store;
 struct pool;
 struct ingest;
 struct schema_registry;
+struct realtime;
 
 struct services {
 	const struct conf *conf;
@@ -19,6 +20,7 @@ struct services {
 	struct pool *queries;
 	struct ingest *ingest;
 	struct schema_registry *schemas;
+	struct realtime *realtime;
 	bool (*ready)(const struct services *s);  /* takes calls: PostgreSQL is there and we are not draining */
 	bool draining;
 };

@@ -6,10 +6,14 @@
 #define SERVER_QUERY_QUERY_H
 
 #include "server/wire/call.h"
+#include "server/wire/stream.h"
 
 /* GetDashboardOverview. Items without a category make an entry of salesByCategory without one. */
 void query_overview(struct call *c, const ProtobufCMessage *req);
 
+/* GetRealTimeMetrics and StreamRealTimeMetrics: see realtime.h. */
+void query_realtime(struct call *c, const ProtobufCMessage *req);
+extern const struct stream_ops query_realtime_stream;
 /* GetRevenueAnalytics. */
 void query_revenue(struct call *c, const ProtobufCMessage *req);
 

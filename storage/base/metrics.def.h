@@ -20,6 +20,7 @@
 	X(M_DEDUP_ENTRIES, GAUGE, "dedup_cache_entries", "", "", "Identities held in memory")               \
 	X(M_RPC, SECONDS, "rpc_seconds", "method", "code", "gRPC calls from arrival to answer")              \
 	X(M_HTTP, COUNTER, "http_requests_total", "route", "code", "HTTP requests by route and status")      \
+	X(M_STREAMS, GAUGE, "realtime_streams", "", "", "Open streams of live figures, gRPC and HTTP")        \
 	X(M_WORKER_RESTARTS, COUNTER, "worker_restarts_total", "", "", "Workers that died and were started again") \
 	X(M_LAG, GAUGE_MAX, "processing_lag_seconds", "", "", "Age of the oldest stored event that no answer has yet") \
 	X(M_MARKS, GAUGE_MAX, "projection_marks", "", "", "Stored batches that no answer has yet")           \
