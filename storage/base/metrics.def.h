@@ -27,6 +27,9 @@
 	X(M_PROJECTED, COUNTER, "projected_events_total", "", "", "Events that came into the answers")       \
 	X(M_PROJECT_LOST, COUNTER, "projection_rows_missing_total", "", "", "Stored events that were gone when their turn came to be projected") \
 	X(M_STEP, SECONDS, "projection_step_seconds", "", "", "A step of the projector: some batches, in one transaction") \
-	X(M_LOG_DROPPED, COUNTER, "log_lines_dropped_total", "", "", "Log lines lost because stderr was blocked")
+	X(M_LOG_DROPPED, COUNTER, "log_lines_dropped_total", "", "", "Log lines lost because stderr was blocked") \
+	X(M_WORKERS, GAUGE, "workers", "", "", "Workers that serve")                                          \
+	X(M_DB_BUSY, GAUGE, "db_connections_busy", "", "", "Ready connections with a statement under way; the others are idle") \
+	X(M_QUERIES_WAITING, GAUGE, "queries_waiting", "", "", "Questions that wait for a connection; at their ceiling calls are refused")
 
 #endif
