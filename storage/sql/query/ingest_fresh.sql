@@ -30,6 +30,9 @@ WITH batch AS MATERIALIZED (
         trace_id, cart_id, session_id, customer_id, order_id, product_id, amount, currency, status,
         ip_address, user_agent, email, pii_key_id, items, properties
     FROM batch LEFT JOIN tracked USING (entity_key)
-    RETURNING is_out_of_order
+    RETURNING is_out_of_order, created_at, tableoid AS part, ctid AS row_id
+), marked AS (
+    INSERT INTO projection_marks (part, row_ids, from_at, to_at)
+    SELECT part, array_agg(row_id), min(created_at), max(created_at) FROM stored GROUP BY part
 )
 SELECT NULL::uuid, true FROM stored WHERE is_out_of_order
