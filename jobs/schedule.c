@@ -1,9 +1,9 @@
 #include "jobs/schedule.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { MINUTE = 60, DAY = 86400, SECOND_US = 1000000 };
@@ -136,6 +136,17 @@ void schedule_date(int64_t at_us, unsigned days, char out[SCHEDULE_DATE_BYTES])
 	struct tm tm = civil(floor_to(t + offset_at(t), DAY) - (int64_t)days * DAY);
 
 	strftime(out, SCHEDULE_DATE_BYTES, "%Y-%m-%d", &tm);
+}
+
+bool schedule_date_valid(const char *date)
+{
+	char again[SCHEDULE_DATE_BYTES];
+	struct tm tm = { 0 };
+	const char *end = strptime(date, "%Y-%m-%d", &tm);
+	time_t t = end && !*end ? timegm(&tm) : 0;
+
+	strftime(again, sizeof(again), "%Y-%m-%d", gmtime_r(&t, &tm));
+	return end && !strcmp(again, date);
 }
 
 void schedule_text(const struct schedule *s, char *out, size_t bytes)

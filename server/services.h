@@ -10,6 +10,8 @@ struct event_store;
 struct pool;
 struct ingest;
 struct schema_registry;
+struct job_control;
+struct cq;
 
 struct services {
 	const struct conf *conf;
@@ -17,10 +19,14 @@ struct services {
 	struct offload *offload;
 	struct event_store *events;
 	struct pool *queries;
+	struct pool *job_queries;                 /* for long statements of jobs; NULL: connections are few, they take queries */
 	struct ingest *ingest;
 	struct schema_registry *schemas;
 	bool (*ready)(const struct services *s);  /* takes calls: PostgreSQL is there and we are not draining */
 	bool draining;
+	bool only_health;                         /* HTTP answers nothing but health and metrics */
+	struct job_control *jobs;
+	struct cq *cq;                            /* for calls to other services */
 };
 
 #endif
