@@ -80,6 +80,12 @@ const struct rpc rpcs[] = {
 	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
 	{ ADMIN "GetServiceState", &api__analytics__v1__get_service_state_request__descriptor, admin_get_service_state,
 	  NULL, HEALTH_MS, NULL, LOCAL_ONLY },
+	{ ADMIN "ListJobs", &api__analytics__v1__list_jobs_request__descriptor, admin_list_jobs, NULL, RPC_QUERY_MS, NULL,
+	  LOCAL_ONLY },
+	{ ADMIN "RunJob", &api__analytics__v1__run_job_request__descriptor, admin_run_job, NULL, RETRY_MS, NULL,
+	  LOCAL_ONLY },
+	{ ADMIN "ListReconciliationReports", &api__analytics__v1__list_reconciliation_reports_request__descriptor,
+	  admin_list_reconciliation_reports, NULL, RPC_QUERY_MS, NULL, LOCAL_ONLY },
 
 	/* about the server */
 	{ "/grpc.health.v1.Health/Check", &grpc__health__v1__health_check_request__descriptor, health_check,

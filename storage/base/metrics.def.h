@@ -31,6 +31,10 @@
 	X(M_MARKS_ASIDE, GAUGE_MAX, "projection_marks_set_aside", "", "", "Stored events that cannot be projected; answers lack them, the log says why") \
 	X(M_PROJECTED, COUNTER, "projected_events_total", "", "", "Events that came into the answers") \
 	X(M_PROJECT_LOST, COUNTER, "projection_rows_missing_total", "", "", "Stored events that were gone when their turn came to be projected") \
-	X(M_STEP, SECONDS, "projection_step_seconds", "", "", "A step of the projector: some batches, in one transaction")
+	X(M_STEP, SECONDS, "projection_step_seconds", "", "", "A step of the projector: some batches, in one transaction") \
+	X(M_JOB_LAST_SUCCESS, GAUGE_MAX, "job_last_success_timestamp_seconds", "job", "", "When a job last succeeded, on any replica; too long ago for its schedule: see its runs") \
+	X(M_JOB_RUNS, COUNTER, "job_runs_total", "job", "result", "Runs of jobs: succeeded, failed, interrupted (run again)") \
+	X(M_JOB_SECONDS, SECONDS, "job_seconds", "job", "", "How long runs of jobs took") \
+	X(M_RECONCILIATION_GAP, GAUGE_MAX, "reconciliation_gap_ratio", "type", "", "Share of the expected events of a day that is missing, by the last reconciliation; from 0.2 on they were lost somewhere")
 
 #endif
