@@ -1,5 +1,6 @@
 #include "server/reactor.h"
 
+#include "server/admin/erasure_watch.h"
 #include "server/admin/schema_registry.h"
 #include "server/http/http.h"
 #include "server/ingest/ingest.h"
@@ -40,7 +41,8 @@ void reactor_use_jobs(const struct reactor_jobs *jobs)
 
 static bool is_ready(const struct services *s)
 {
-	return !s->draining && event_store_ready(s->events) && schema_registry_ready(s->schemas);
+	return !s->draining && event_store_ready(s->events) && schema_registry_ready(s->schemas) &&
+	       erasure_watch_ready(s->erasures);
 }
 
 static void on_rpcs_done(void *ctx)
@@ -119,7 +121,7 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 	    (rc = pool_create(&s->queries, conf, s->loop, s->offload, r->breaker, reads,
 			      share(conf->db_max_idle_conns, workers, 1), MAX_WAITING_QUERIES, e)) ||
 	    (rc = ingest_create(&s->ingest, conf, s->loop, s->events, e)) ||
-	    (rc = schema_registry_create(&s->schemas, s, e)) ||
+	    (rc = schema_registry_create(&s->schemas, s, e)) || (rc = erasure_watch_create(&s->erasures, s, e)) ||
 	    (rc = key_reload_start(&r->key_reload, s, e)) || (rc = http_create(&r->http, s, e)) || (rc = reflection_init(e)) ||
 	    (rc = server_create(&r->server, r->cq, s, conf->listen_address, conf->grpc_port, e)))
 		return rc;
@@ -140,6 +142,7 @@ static void close_all(struct reactor *r)
 		with_jobs->stop(r->jobs);
 	r->http = http_destroy(r->http);
 	s->schemas = schema_registry_destroy(s->schemas);
+	s->erasures = erasure_watch_destroy(s->erasures);
 	s->ingest = ingest_destroy(s->ingest);
 	s->offload = offload_destroy(s->offload);
 	r->key_reload = key_reload_stop(r->key_reload);

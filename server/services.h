@@ -10,6 +10,7 @@ struct event_store;
 struct pool;
 struct ingest;
 struct schema_registry;
+struct erasure_watch;
 
 /* Of all workers together. */
 struct ceilings {
@@ -24,6 +25,7 @@ struct services {
 	struct pool *queries;
 	struct ingest *ingest;
 	struct schema_registry *schemas;
+	struct erasure_watch *erasures;
 	bool (*ready)(const struct services *s);  /* takes calls: PostgreSQL is there and we are not draining */
 	bool draining;
 	uint64_t begun_us;                        /* clock_mono_us() when the service was started */

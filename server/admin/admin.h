@@ -11,5 +11,6 @@ void admin_list_schemas(struct call *c, const ProtobufCMessage *req);
 void admin_register_schema(struct call *c, const ProtobufCMessage *req);
 void admin_get_storage_cost(struct call *c, const ProtobufCMessage *req);
 void admin_get_service_state(struct call *c, const ProtobufCMessage *req);
+void admin_erase_customer(struct call *c, const ProtobufCMessage *req);
 
 #endif

@@ -22,6 +22,7 @@
 	X(M_HTTP, COUNTER, "http_requests_total", "route", "code", "HTTP requests by route and status")      \
 	X(M_WORKER_RESTARTS, COUNTER, "worker_restarts_total", "", "", "Workers that died and were started again") \
 	X(M_LOG_DROPPED, COUNTER, "log_lines_dropped_total", "", "", "Log lines lost because stderr was blocked") \
+	X(M_SUPPRESSED, COUNTER, "events_suppressed_total", "", "", "Events of people who were erased, made nobody's on arrival") \
 	X(M_WORKERS, GAUGE, "workers", "", "", "Workers that serve")                                          \
 	X(M_DB_BUSY, GAUGE, "db_connections_busy", "", "", "Ready connections with a statement under way; the others are idle") \
 	X(M_QUERIES_WAITING, GAUGE, "queries_waiting", "", "", "Questions that wait for a connection; at their ceiling calls are refused")
