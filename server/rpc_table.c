@@ -37,6 +37,8 @@ const struct rpc rpcs[] = {
 	/* answers */
 	{ ANALYTICS "GetDashboardOverview", &api__analytics__v1__get_dashboard_overview_request__descriptor,
 	  query_overview, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "dashboard/overview", ANYONE },
+	{ ANALYTICS "GetConversionFunnel", &api__analytics__v1__get_conversion_funnel_request__descriptor,
+	  query_funnel, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "funnel", ANYONE },
 
 	/* for operators */
 	{ ADMIN "ListDeadLetters", &api__analytics__v1__list_dead_letters_request__descriptor,
