@@ -1,5 +1,6 @@
 #include "server/reactor.h"
 
+#include "server/admin/erasure_watch.h"
 #include "server/admin/schema_registry.h"
 #include "server/http/http.h"
 #include "server/ingest/ingest.h"
@@ -58,7 +59,8 @@ enum doors reactor_doors(void)
 
 static bool is_ready(const struct services *s)
 {
-	return !s->draining && event_store_ready(s->events) && schema_registry_ready(s->schemas);
+	return !s->draining && event_store_ready(s->events) && schema_registry_ready(s->schemas) &&
+	       erasure_watch_ready(s->erasures);
 }
 
 static enum err_code open_doors(struct reactor *r, struct err *e)
@@ -192,7 +194,7 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 			      MAX_WAITING_QUERIES, e)) ||
 	    (for_jobs && (rc = open_job_pool(r, for_jobs, idle, e))) ||
 	    (rc = ingest_create(&s->ingest, conf, s->loop, s->events, e)) ||
-	    (rc = schema_registry_create(&s->schemas, s, e)) ||
+	    (rc = schema_registry_create(&s->schemas, s, e)) || (rc = erasure_watch_create(&s->erasures, s, e)) ||
 	    (rc = realtime_create(&s->realtime, s, e)) ||
 	    (rc = key_reload_start(&r->key_reload, s, e)) || (rc = reflection_init(e)))
 		return rc;
@@ -215,6 +217,7 @@ static void close_all(struct reactor *r)
 	r->http = http_destroy(r->http);
 	s->realtime = realtime_destroy(s->realtime);
 	s->schemas = schema_registry_destroy(s->schemas);
+	s->erasures = erasure_watch_destroy(s->erasures);
 	s->ingest = ingest_destroy(s->ingest);
 	s->offload = offload_destroy(s->offload);
 	r->key_reload = key_reload_stop(r->key_reload);

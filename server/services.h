@@ -11,6 +11,7 @@ struct pool;
 struct ingest;
 struct schema_registry;
 struct realtime;
+struct erasure_watch;
 
 /* Of all workers together. */
 struct ceilings {
@@ -29,6 +30,7 @@ struct services {
 	struct ingest *ingest;
 	struct schema_registry *schemas;
 	struct realtime *realtime;
+	struct erasure_watch *erasures;
 	bool (*ready)(const struct services *s);  /* takes calls: PostgreSQL is there and we are not draining */
 	bool draining;
 	uint64_t begun_us;                        /* clock_mono_us() when the service was started */
