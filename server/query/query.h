@@ -27,4 +27,14 @@ void query_products(struct call *c, const ProtobufCMessage *req);
 /* GetConversionFunnel. Sessions that name no device or source make a segment without a name. */
 void query_funnel(struct call *c, const ProtobufCMessage *req);
 
+/* Get*Analytics and GetCustomerAnalyticsSummary. What names none (a reason, a carrier, a source ...)
+ * makes an entry without one. */
+void query_returns(struct call *c, const ProtobufCMessage *req);
+void query_shipping(struct call *c, const ProtobufCMessage *req);
+void query_fulfillment(struct call *c, const ProtobufCMessage *req);
+void query_payments(struct call *c, const ProtobufCMessage *req);
+void query_marketing(struct call *c, const ProtobufCMessage *req);
+void query_inventory(struct call *c, const ProtobufCMessage *req);
+void query_customers(struct call *c, const ProtobufCMessage *req);
+
 #endif
