@@ -25,7 +25,7 @@ static const char *const step[] = {
 	"project_products", "project_shipments", "project_fulfillments", "project_returns", "project_stock",
 	"project_stock_levels", "project_payments", "project_registrations", "project_promotion_uses",
 	"project_marketing_spends",
-	"project_count_events", "project_count_products", "project_tidy",
+	"project_count_events", "project_count_products", "project_tidy", "project_stale",
 };
 enum { STEP = sizeof(step) / sizeof(*step) };
 _Static_assert((int)STEP <= (int)PGQ_MAX_STATEMENTS, "a step is one unit");
@@ -164,7 +164,7 @@ static void on_step(struct pgq_unit *u)
 	if (!t.ours)
 		look_in(p, others_turn_s);
 	else
-		look_in(p, t.named >= STEP_ROWS || t.marks >= p->max_marks ? 0 : look_s);
+		look_in(p, t.named >= STEP_ROWS || t.marks >= p->max_marks || PQntuples(u->results[STEP - 1]) ? 0 : look_s);
 	p->max_marks = p->max_marks * 2 < STEP_MARKS ? p->max_marks * 2 : STEP_MARKS;
 }
 
@@ -195,7 +195,7 @@ static void on_peeked(struct pgq_unit *u)
 	metric_set(metric_get(M_MARKS, "", ""), strtod(PQgetvalue(r, 0, 0), NULL));
 	metric_set(metric_get(M_LAG, "", ""), strtod(PQgetvalue(r, 0, 1), NULL));
 	metric_set(metric_get(M_MARKS_ASIDE, "", ""), strtod(PQgetvalue(r, 0, 2), NULL));
-	if (strtod(PQgetvalue(r, 0, 0), NULL) > 0)
+	if (strtod(PQgetvalue(r, 0, 0), NULL) > 0 || PQgetvalue(r, 0, 3)[0] == 't')
 		start_step(p);
 	else
 		look_in(p, look_s);

@@ -12,7 +12,7 @@
 #include "server/query/query.h"
 #include "server/reflection.h"
 
-enum { HEALTH_MS = 2000, PUBLISH_MS = 30000, RETRY_MS = 60000 };
+enum { HEALTH_MS = 2000, PUBLISH_MS = 30000, RETRY_MS = 60000, ERASE_MS = 600000 };
 
 #define ANYONE false
 #define LOCAL_ONLY true
@@ -75,6 +75,20 @@ const struct rpc rpcs[] = {
 	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
 	{ ADMIN "RegisterSchema", &api__analytics__v1__register_schema_request__descriptor, admin_register_schema, NULL,
 	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
+
+	{ ADMIN "GetStorageCost", &api__analytics__v1__get_storage_cost_request__descriptor, admin_get_storage_cost, NULL,
+	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
+	{ ADMIN "GetServiceState", &api__analytics__v1__get_service_state_request__descriptor, admin_get_service_state,
+	  NULL, HEALTH_MS, NULL, LOCAL_ONLY },
+	{ ADMIN "ListJobs", &api__analytics__v1__list_jobs_request__descriptor, admin_list_jobs, NULL, RPC_QUERY_MS, NULL,
+	  LOCAL_ONLY },
+	{ ADMIN "RunJob", &api__analytics__v1__run_job_request__descriptor, admin_run_job, NULL, RETRY_MS, NULL,
+	  LOCAL_ONLY },
+	{ ADMIN "ListReconciliationReports", &api__analytics__v1__list_reconciliation_reports_request__descriptor,
+	  admin_list_reconciliation_reports, NULL, RPC_QUERY_MS, NULL, LOCAL_ONLY },
+
+	{ ADMIN "EraseCustomer", &api__analytics__v1__erase_customer_request__descriptor, admin_erase_customer, NULL,
+	  ERASE_MS, NULL, LOCAL_ONLY },
 
 	/* about the server */
 	{ "/grpc.health.v1.Health/Check", &grpc__health__v1__health_check_request__descriptor, health_check,
