@@ -248,7 +248,7 @@ static void print_call(struct document *d, const struct rpc *r, const Google__Pr
 
 	buf_printf(d->out, ",\n    \"%s\":{\"get\":{\"operationId\":\"%s\",\"tags\":[\"analytics\"],\"summary\":", r->http_path,
 		   m->name);
-	print_text(d->out, *comment ? comment : r->path + 1);
+	print_text(d->out, *comment ? comment : m->name);
 	buf_putc(d->out, ',');
 	print_parameters(d, m->input_type);
 	buf_printf(d->out, "\"responses\":{\"200\":{\"description\":\"%s\",\"content\":{\"%s\":{\"schema\":",
