@@ -246,8 +246,8 @@ static void print_call(struct document *d, const struct rpc *r, const Google__Pr
 {
 	bool stream = m->has_server_streaming && m->server_streaming;
 
-	buf_printf(d->out, ",\n    \"%s\":{\"get\":{\"operationId\":\"%s\",\"tags\":[\"analytics\"],\"summary\":", r->http_path,
-		   m->name);
+	buf_printf(d->out, ",\n    \"%s\":{\"get\":{\"operationId\":\"%s\",\"tags\":[\"analytics\"],\"summary\":",
+		   r->http_path, m->name);
 	print_text(d->out, *comment ? comment : m->name);
 	buf_putc(d->out, ',');
 	print_parameters(d, m->input_type);
