@@ -142,7 +142,8 @@ static enum err_code start_jobs(const struct services *s, void **out, struct err
 		return err_set(e, ERR_QUOTA, "no memory for the jobs");
 	if ((rc = partition_maintenance_start(&j->partitions, s->conf, s->loop, s->queries, e)) ||
 	    (rc = letter_retry_start(&j->letters, s, e)) ||
-	    (rc = projector_start(&j->projector, s->conf, s->loop, s->offload, e)))
+	    (rc = projector_start(&j->projector, s->conf, currency_find(slice_of(s->conf->reporting_currency))->digits,
+				  s->loop, s->offload, e)))
 		stop_jobs(j);
 	else
 		*out = j;
