@@ -52,11 +52,19 @@ const struct rpc rpcs[] = {
 	{ ADMIN "RegisterSchema", &api__analytics__v1__register_schema_request__descriptor, admin_register_schema, NULL,
 	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
 
+	{ ADMIN "ListJobs", &api__analytics__v1__list_jobs_request__descriptor, admin_list_jobs, NULL, RPC_QUERY_MS, NULL,
+	  LOCAL_ONLY },
+	{ ADMIN "RunJob", &api__analytics__v1__run_job_request__descriptor, admin_run_job, NULL, RETRY_MS, NULL,
+	  LOCAL_ONLY },
+	{ ADMIN "ListReconciliationReports", &api__analytics__v1__list_reconciliation_reports_request__descriptor,
+	  admin_list_reconciliation_reports, NULL, RPC_QUERY_MS, NULL, LOCAL_ONLY },
 	{ ADMIN "GetStorageCost", &api__analytics__v1__get_storage_cost_request__descriptor, admin_get_storage_cost, NULL,
 	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
 	{ ADMIN "GetServiceState", &api__analytics__v1__get_service_state_request__descriptor, admin_get_service_state,
 	  NULL, HEALTH_MS, NULL, LOCAL_ONLY },
 
+	{ ADMIN "RunPiiAudit", &api__analytics__v1__run_pii_audit_request__descriptor, admin_run_pii_audit, NULL,
+	  ERASE_MS, NULL, LOCAL_ONLY },
 	{ ADMIN "EraseCustomer", &api__analytics__v1__erase_customer_request__descriptor, admin_erase_customer, NULL,
 	  ERASE_MS, NULL, LOCAL_ONLY },
 

@@ -11,6 +11,8 @@ struct pool;
 struct ingest;
 struct schema_registry;
 struct erasure_watch;
+struct job_control;
+struct cq;
 
 /* Of all workers together. */
 struct ceilings {
@@ -23,6 +25,7 @@ struct services {
 	struct offload *offload;
 	struct event_store *events;
 	struct pool *queries;
+	struct pool *job_queries;                 /* for long statements of jobs; NULL: connections are few, they take queries */
 	struct ingest *ingest;
 	struct schema_registry *schemas;
 	struct erasure_watch *erasures;
@@ -30,6 +33,9 @@ struct services {
 	bool draining;
 	uint64_t begun_us;                        /* clock_mono_us() when the service was started */
 	struct ceilings ceilings;
+	bool only_health;                         /* HTTP answers nothing but health and metrics */
+	struct job_control *jobs;
+	struct cq *cq;                            /* for calls to other services */
 };
 
 #endif

@@ -31,12 +31,17 @@ static bool path_matches(const char *pattern, const char *path)
 	return strcmp(pattern, path) == 0;
 }
 
+static bool about_health(const struct http_route *t)
+{
+	return !strncmp(t->path, "/health/", 8) || !strcmp(t->path, "/metrics");
+}
+
 /* Sets route, and refused for a path we do not know or not with this method. */
 static void find_route(struct http_request *r, const char *method)
 {
 	r->refused = MHD_HTTP_NOT_FOUND;
 	for (const struct http_route *t = http_routes; t->method; t++) {
-		if (!path_matches(t->path, r->path))
+		if (!path_matches(t->path, r->path) || (r->services->only_health && !about_health(t)))
 			continue;
 		r->route = t;
 		if (!strcmp(t->method, method) ||
