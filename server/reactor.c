@@ -5,6 +5,7 @@
 #include "server/http/http.h"
 #include "server/ingest/ingest.h"
 #include "server/key_reload.h"
+#include "server/query/realtime.h"
 #include "server/reflection.h"
 #include "server/services.h"
 #include "server/wire/server.h"
@@ -133,6 +134,7 @@ static void on_term(struct ev_loop *ev, ev_signal *w, int revents)
 		with_jobs->drain(r->jobs);
 	if (r->http)
 		http_stop_listening(r->http);
+	realtime_drain(r->services.realtime);
 	if (r->server)
 		server_drain(r->server, on_rpcs_done, r);
 	else
@@ -173,7 +175,8 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 {
 	struct services *s = &r->services;
 	unsigned conns = share(conf->db_max_open_conns, workers, 2);
-	unsigned reads = conns > conf->ingest_conns ? conns - conf->ingest_conns : 1;
+	unsigned kept = conf->ingest_conns + conf->projector;
+	unsigned reads = conns > kept ? conns - kept : 1;
 	unsigned for_jobs = with_jobs && reads > JOB_CONNS ? JOB_CONNS : 0;
 	unsigned idle = share(conf->db_max_idle_conns, workers, 1);
 	enum err_code rc;
@@ -192,6 +195,7 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 	    (for_jobs && (rc = open_job_pool(r, for_jobs, idle, e))) ||
 	    (rc = ingest_create(&s->ingest, conf, s->loop, s->events, e)) ||
 	    (rc = schema_registry_create(&s->schemas, s, e)) || (rc = erasure_watch_create(&s->erasures, s, e)) ||
+	    (rc = realtime_create(&s->realtime, s, e)) ||
 	    (rc = key_reload_start(&r->key_reload, s, e)) || (rc = reflection_init(e)))
 		return rc;
 	return with_jobs ? with_jobs->start(s, &r->jobs, e) : ERR_OK;
@@ -211,6 +215,7 @@ static void close_all(struct reactor *r)
 	if (r->jobs)
 		with_jobs->stop(r->jobs);
 	r->http = http_destroy(r->http);
+	s->realtime = realtime_destroy(s->realtime);
 	s->schemas = schema_registry_destroy(s->schemas);
 	s->erasures = erasure_watch_destroy(s->erasures);
 	s->ingest = ingest_destroy(s->ingest);

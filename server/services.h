@@ -10,14 +10,15 @@ struct event_store;
 struct pool;
 struct ingest;
 struct schema_registry;
+struct realtime;
 struct erasure_watch;
-struct job_control;
-struct cq;
 
 /* Of all workers together. */
 struct ceilings {
 	unsigned workers, connections, queries_waiting;
 };
+struct job_control;
+struct cq;
 
 struct services {
 	const struct conf *conf;
@@ -25,9 +26,10 @@ struct services {
 	struct offload *offload;
 	struct event_store *events;
 	struct pool *queries;
-	struct pool *job_queries;                 /* for long statements of jobs; NULL: connections are few, they take queries */
+	struct pool *job_queries;                 /* for long statements of jobs; NULL: there are too few connections */
 	struct ingest *ingest;
 	struct schema_registry *schemas;
+	struct realtime *realtime;
 	struct erasure_watch *erasures;
 	bool (*ready)(const struct services *s);  /* takes calls: PostgreSQL is there and we are not draining */
 	bool draining;
