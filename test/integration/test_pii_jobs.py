@@ -59,6 +59,7 @@ def test_backfill_rewrites_what_the_audit_finds(db, service):
     service.deliver(shop.page_view(schema_version="v9", email=MAIL))
     before = db.events(), db.letters()
     assert not service.call(ADMIN + "RunPiiAudit").findings, "what came in through the door is clean"
+    wait_until(lambda: not db.rows("SELECT FROM projection_marks"), "all events are projected")
     clear_rows(db, 3)
     db.execute("INSERT INTO orders (order_id, customer_name) VALUES ('o-1', 'Canaria Secreta')")
     db.execute(
