@@ -1,5 +1,6 @@
 /* server/main.c -- the program: picks a subcommand. It alone joins server and jobs. */
 #include "jobs/partition_maintenance.h"
+#include "jobs/projector.h"
 #include "server/admin/letter_retry.h"
 #include "server/dev/dev.h"
 #include "server/ingest/money.h"
@@ -119,6 +120,7 @@ static bool asks_for_help(int argc, char **argv)
 struct jobs {
 	struct partition_maintenance *partitions;
 	struct letter_retry *letters;
+	struct projector *projector;
 };
 
 static void stop_jobs(void *jobs)
@@ -127,6 +129,7 @@ static void stop_jobs(void *jobs)
 
 	partition_maintenance_stop(j->partitions);
 	letter_retry_stop(j->letters);
+	projector_stop(j->projector);
 	free(j);
 }
 
@@ -138,7 +141,9 @@ static enum err_code start_jobs(const struct services *s, void **out, struct err
 	if (!j)
 		return err_set(e, ERR_QUOTA, "no memory for the jobs");
 	if ((rc = partition_maintenance_start(&j->partitions, s->conf, s->loop, s->queries, e)) ||
-	    (rc = letter_retry_start(&j->letters, s, e)))
+	    (rc = letter_retry_start(&j->letters, s, e)) ||
+	    (rc = projector_start(&j->projector, s->conf, currency_find(slice_of(s->conf->reporting_currency))->digits,
+				  s->loop, s->offload, e)))
 		stop_jobs(j);
 	else
 		*out = j;

@@ -8,6 +8,7 @@
 #include "server/services.h"
 #include "server/wire/server.h"
 #include "storage/base/log.h"
+#include "storage/base/metrics.h"
 #include "storage/event_store.h"
 #include "storage/pg/pool.h"
 
@@ -16,6 +17,7 @@
 
 enum { OFFLOAD_THREADS = 4, OFFLOAD_QUEUE = 256, MAX_WAITING_QUERIES = 256 };
 #define LOOK_EVERY_S 0.02
+#define DOORS_WAIT_S 2.0 /* for PostgreSQL, before the doors open without it */
 
 static const struct reactor_jobs *with_jobs;
 
@@ -27,7 +29,11 @@ struct reactor {
 	struct cq *cq;
 	struct server *server;
 	struct http *http;
+	unsigned index;
+	struct err failed;         /* why a door could not be opened */
 	ev_signal term, intr;
+	ev_timer opening;          /* until the doors are open: is there something to answer with yet */
+	ev_tstamp open_by;
 	ev_timer look, grace;      /* draining: is all quiet yet; the end of patience */
 	bool rpcs_done, gave_up;
 };
@@ -40,6 +46,33 @@ void reactor_use_jobs(const struct reactor_jobs *jobs)
 static bool is_ready(const struct services *s)
 {
 	return !s->draining && event_store_ready(s->events) && schema_registry_ready(s->schemas);
+}
+
+static enum err_code open_doors(struct reactor *r, struct err *e)
+{
+	const struct services *s = &r->services;
+	enum err_code rc = http_create(&r->http, s, e);
+
+	if (!rc)
+		rc = server_create(&r->server, r->cq, s, s->conf->listen_address, s->conf->grpc_port, e);
+	if (!rc)
+		log_info("reactor", "worker %u serves gRPC on %u and HTTP on %u", r->index, s->conf->grpc_port,
+			 s->conf->http_port);
+	return rc;
+}
+
+/* Before: a worker that is not ready would draw its share of the calls, only to refuse them. But one that
+ * waits for a PostgreSQL that is away has to say so. */
+static void on_opening(struct ev_loop *ev, ev_timer *t, int revents)
+{
+	struct reactor *r = t->data;
+
+	(void)revents;
+	if (!r->services.ready(&r->services) && ev_now(ev) < r->open_by)
+		return;
+	loop_timer_stop(r->services.loop, t);
+	if (open_doors(r, &r->failed))
+		cq_stop(r->cq);
 }
 
 static void on_rpcs_done(void *ctx)
@@ -55,7 +88,7 @@ static void on_look(struct ev_loop *ev, ev_timer *t, int revents)
 	struct reactor *r = t->data;
 
 	(void)ev, (void)revents;
-	if (r->rpcs_done && ((http_quiet(r->http) && ingest_quiet(r->services.ingest)) || r->gave_up))
+	if (r->rpcs_done && (((!r->http || http_quiet(r->http)) && ingest_quiet(r->services.ingest)) || r->gave_up))
 		cq_stop(r->cq);
 }
 
@@ -66,7 +99,8 @@ static void on_grace_over(struct ev_loop *ev, ev_timer *t, int revents)
 	(void)ev, (void)revents;
 	log_warn("reactor", "not everything ended within DRAIN_MS; ending the rest");
 	r->gave_up = true;
-	server_cancel_all(r->server);
+	if (r->server)
+		server_cancel_all(r->server);
 }
 
 static void on_term(struct ev_loop *ev, ev_signal *w, int revents)
@@ -78,8 +112,13 @@ static void on_term(struct ev_loop *ev, ev_signal *w, int revents)
 		return;
 	log_info("reactor", "draining");
 	r->services.draining = true;
-	http_stop_listening(r->http);
-	server_drain(r->server, on_rpcs_done, r);
+	loop_timer_stop(r->services.loop, &r->opening);
+	if (r->http)
+		http_stop_listening(r->http);
+	if (r->server)
+		server_drain(r->server, on_rpcs_done, r);
+	else
+		r->rpcs_done = true;
 	loop_timer(r->services.loop, &r->look, LOOK_EVERY_S, LOOK_EVERY_S);
 	loop_timer(r->services.loop, &r->grace, r->services.conf->drain_ms / 1000.0, 0);
 }
@@ -90,7 +129,8 @@ static void watch_signals(struct reactor *r)
 	ev_signal_init(&r->intr, on_term, SIGINT);
 	ev_init(&r->look, on_look);
 	ev_init(&r->grace, on_grace_over);
-	r->term.data = r->intr.data = r->look.data = r->grace.data = r;
+	ev_init(&r->opening, on_opening);
+	r->term.data = r->intr.data = r->look.data = r->grace.data = r->opening.data = r;
 	ev_signal_start(r->services.loop->ev, &r->term);
 	ev_signal_start(r->services.loop->ev, &r->intr);
 }
@@ -105,12 +145,14 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 {
 	struct services *s = &r->services;
 	unsigned conns = share(conf->db_max_open_conns, workers, 2);
-	unsigned reads = conns > conf->ingest_conns ? conns - conf->ingest_conns : 1;
+	unsigned kept = conf->ingest_conns + conf->projector;
+	unsigned reads = conns > kept ? conns - kept : 1;
 	enum err_code rc;
 
 	s->conf = conf;
 	s->loop = cq_loop(r->cq);
 	s->ready = is_ready;
+	s->ceilings = (struct ceilings){ workers, workers * (conf->ingest_conns + reads), workers * MAX_WAITING_QUERIES };
 	if ((rc = offload_create(&s->offload, s->loop, OFFLOAD_THREADS, OFFLOAD_QUEUE, e)) ||
 	    (rc = breaker_create(&r->breaker, conf, s->loop, s->offload, e)) ||
 	    (rc = event_store_create(&s->events, conf, s->loop, s->offload, r->breaker, e)) ||
@@ -118,8 +160,7 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 			      share(conf->db_max_idle_conns, workers, 1), MAX_WAITING_QUERIES, e)) ||
 	    (rc = ingest_create(&s->ingest, conf, s->loop, s->events, e)) ||
 	    (rc = schema_registry_create(&s->schemas, s, e)) ||
-	    (rc = key_reload_start(&r->key_reload, s, e)) || (rc = http_create(&r->http, s, e)) || (rc = reflection_init(e)) ||
-	    (rc = server_create(&r->server, r->cq, s, conf->listen_address, conf->grpc_port, e)))
+	    (rc = key_reload_start(&r->key_reload, s, e)) || (rc = reflection_init(e)))
 		return rc;
 	return with_jobs ? with_jobs->start(s, &r->jobs, e) : ERR_OK;
 }
@@ -152,9 +193,9 @@ static void keep_some_memory(void)
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 
-enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned workers, struct err *e)
+enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned workers, uint64_t begun_us, struct err *e)
 {
-	struct reactor r = { 0 };
+	struct reactor r = { .index = index, .services.begun_us = begun_us };
 	enum err_code rc;
 
 	keep_some_memory();
@@ -164,13 +205,18 @@ enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned work
 		rc = open_all(&r, conf, workers, e);
 		if (!rc) {
 			watch_signals(&r);
-			log_info("reactor", "worker %u serves gRPC on %u and HTTP on %u", index, conf->grpc_port,
-				 conf->http_port);
+			metric_set(metric_get(M_WORKERS, "", ""), 1);
+			r.open_by = ev_now(r.services.loop->ev) + DOORS_WAIT_S;
+			loop_timer(r.services.loop, &r.opening, LOOK_EVERY_S, LOOK_EVERY_S);
 			cq_run(r.cq);
 		}
 		close_all(&r);
 		r.cq = cq_destroy(r.cq);
 	}
 	grpc_shutdown_blocking();
+	if (!rc && r.failed.code) {
+		*e = r.failed;
+		rc = e->code;
+	}
 	return rc;
 }

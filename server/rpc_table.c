@@ -51,6 +51,8 @@ const struct rpc rpcs[] = {
 	  query_inventory, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "inventory", ANYONE },
 	{ ANALYTICS "GetCustomerAnalyticsSummary", &api__analytics__v1__get_customer_analytics_summary_request__descriptor,
 	  query_customers, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "customers/summary", ANYONE },
+	{ ANALYTICS "GetConversionFunnel", &api__analytics__v1__get_conversion_funnel_request__descriptor,
+	  query_funnel, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "funnel", ANYONE },
 
 	/* for operators */
 	{ ADMIN "ListDeadLetters", &api__analytics__v1__list_dead_letters_request__descriptor,
@@ -63,6 +65,11 @@ const struct rpc rpcs[] = {
 	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
 	{ ADMIN "RegisterSchema", &api__analytics__v1__register_schema_request__descriptor, admin_register_schema, NULL,
 	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
+
+	{ ADMIN "GetStorageCost", &api__analytics__v1__get_storage_cost_request__descriptor, admin_get_storage_cost, NULL,
+	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
+	{ ADMIN "GetServiceState", &api__analytics__v1__get_service_state_request__descriptor, admin_get_service_state,
+	  NULL, HEALTH_MS, NULL, LOCAL_ONLY },
 
 	/* about the server */
 	{ "/grpc.health.v1.Health/Check", &grpc__health__v1__health_check_request__descriptor, health_check,

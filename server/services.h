@@ -11,6 +11,11 @@ struct pool;
 struct ingest;
 struct schema_registry;
 
+/* Of all workers together. */
+struct ceilings {
+	unsigned workers, connections, queries_waiting;
+};
+
 struct services {
 	const struct conf *conf;
 	struct loop *loop;
@@ -21,6 +26,8 @@ struct services {
 	struct schema_registry *schemas;
 	bool (*ready)(const struct services *s);  /* takes calls: PostgreSQL is there and we are not draining */
 	bool draining;
+	uint64_t begun_us;                        /* clock_mono_us() when the service was started */
+	struct ceilings ceilings;
 };
 
 #endif

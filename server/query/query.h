@@ -19,5 +19,7 @@ void query_payments(struct call *c, const ProtobufCMessage *req);
 void query_marketing(struct call *c, const ProtobufCMessage *req);
 void query_inventory(struct call *c, const ProtobufCMessage *req);
 void query_customers(struct call *c, const ProtobufCMessage *req);
+/* GetConversionFunnel. Sessions that name no device or source make a segment without a name. */
+void query_funnel(struct call *c, const ProtobufCMessage *req);
 
 #endif

@@ -25,6 +25,7 @@
 	X(ingest_queue_mib, INGEST_QUEUE_MIB, 64, 1, 65536, "MiB", "a worker's events in memory; beyond it calls are refused") \
 	X(dead_letter_retry_sec, DEAD_LETTER_RETRY_SEC, 300, 1, 86400, "s", "dead letters that may heal are looked at this often") \
 	X(sequence_tracking, SEQUENCE_TRACKING, 1, 0, 1, "", "1: events behind their entity's last one are marked is_out_of_order; 0: not looked for") \
+	X(projector, PROJECTOR, 1, 0, 1, "", "1: stored events are made into answers; 0: by others, or not at all") \
 	X(query_timeout_ms, QUERY_TIMEOUT_MS, 10000, 10, 600000, "ms", "a query's deadline when the caller names none") \
 	X(drain_ms, DRAIN_MS, 10000, 100, 600000, "ms", "to finish what was taken at SIGTERM")
 
