@@ -40,7 +40,8 @@ class Shop:
 
     def send(self):
         if self.events:
-            assert tally(self.service.publish(self.events)) == (len(self.events), 0, 0)
+            answer = self.service.publish(self.events)
+            assert tally(answer) == (len(self.events), 0, 0), answer.results
         self.events = []
         wait_until(
             lambda: self.db.value(
