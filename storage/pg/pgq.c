@@ -511,7 +511,8 @@ static void on_io(struct ev_loop *ev, ev_io *io, int revents)
 static void on_timer(struct ev_loop *ev, ev_timer *t, int revents)
 {
 	struct pgq *q = t->data;
-	uint64_t limit_us = (q->conf->db_statement_timeout_ms + (uint64_t)SILENCE_MARGIN_MS) * 1000;
+	uint32_t limit_ms = q->patience_ms ? q->patience_ms : q->conf->db_statement_timeout_ms;
+	uint64_t limit_us = (limit_ms + (uint64_t)SILENCE_MARGIN_MS) * 1000;
 
 	(void)ev;
 	(void)revents;

@@ -55,6 +55,7 @@ struct pgq {
 					breaker closes) */
 	void (*on_change)(struct pgq *q); /* READY or CLOSED was reached; not called by pgq_open, pgq_reset */
 	void *ctx;                   /* owner's */
+	uint32_t patience_ms;        /* owner's: of silence, when units may outlast the statement timeout */
 
 	/* Read-only for owners. */
 	enum pgq_state state;
