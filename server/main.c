@@ -261,8 +261,9 @@ static enum err_code start_jobs(struct services *s, void **out, struct err *e)
 		j->work[0] = (struct job_work){ "dead_letter_retry", letter_retry_job, j->letters };
 		rc = scheduler_create(&j->scheduler, &j->place, j->work, s->conf->jobs, e);
 	}
-	if (rc || (rc = projector_start(&j->projector, s->conf, currency_find(slice_of(s->conf->reporting_currency))->digits,
-				  s->loop, s->offload, e))) {
+	if (rc || (rc = projector_start(&j->projector, s->conf,
+					currency_find(slice_of(s->conf->reporting_currency))->digits, s->loop,
+					s->offload, e))) {
 		stop_jobs(j);
 		return rc;
 	}
