@@ -223,7 +223,7 @@ static int job(struct conf *c, int argc, char **argv)
 	if (!*c->pii_hmac_key)
 		rc = pii_key_load(c, c->pii_hmac_key, sizeof(c->pii_hmac_key), &e);
 	if (!rc)
-		rc = reactor_run(c, 0, 1, &e);
+		rc = reactor_run(c, 0, 1, clock_mono_us(), &e);
 	return rc ? say(rc, &e) : say(one.code, &one.failure);
 }
 

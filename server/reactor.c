@@ -8,6 +8,7 @@
 #include "server/services.h"
 #include "server/wire/server.h"
 #include "storage/base/log.h"
+#include "storage/base/metrics.h"
 #include "storage/event_store.h"
 #include "storage/pg/pool.h"
 
@@ -16,6 +17,7 @@
 
 enum { OFFLOAD_THREADS = 4, OFFLOAD_QUEUE = 256, MAX_WAITING_QUERIES = 256, JOB_CONNS = 2, MAX_WAITING_JOBS = 16 };
 #define LOOK_EVERY_S 0.02
+#define DOORS_WAIT_S 2.0 /* for PostgreSQL, before the doors open without it */
 
 static const struct reactor_jobs *with_jobs;
 static enum doors with_doors;
@@ -29,7 +31,11 @@ struct reactor {
 	struct cq *cq;
 	struct server *server;
 	struct http *http;
+	unsigned index;
+	struct err failed;         /* why a door could not be opened */
 	ev_signal term, intr;
+	ev_timer opening;          /* until the doors are open: is there something to answer with yet */
+	ev_tstamp open_by;
 	ev_timer look, grace;      /* draining: is all quiet yet; the end of patience */
 	bool rpcs_done, gave_up;
 };
@@ -52,6 +58,33 @@ enum doors reactor_doors(void)
 static bool is_ready(const struct services *s)
 {
 	return !s->draining && event_store_ready(s->events) && schema_registry_ready(s->schemas);
+}
+
+static enum err_code open_doors(struct reactor *r, struct err *e)
+{
+	const struct services *s = &r->services;
+	enum err_code rc = with_doors == DOORS_NONE ? ERR_OK : http_create(&r->http, s, e);
+
+	if (!rc && with_doors == DOORS_ALL)
+		rc = server_create(&r->server, r->cq, s, s->conf->listen_address, s->conf->grpc_port, e);
+	if (!rc && with_doors == DOORS_ALL)
+		log_info("reactor", "worker %u serves gRPC on %u and HTTP on %u", r->index, s->conf->grpc_port,
+			 s->conf->http_port);
+	return rc;
+}
+
+/* Before: a worker that is not ready would draw its share of the calls, only to refuse them. But one that
+ * waits for a PostgreSQL that is away has to say so. */
+static void on_opening(struct ev_loop *ev, ev_timer *t, int revents)
+{
+	struct reactor *r = t->data;
+
+	(void)revents;
+	if (!r->services.ready(&r->services) && ev_now(ev) < r->open_by)
+		return;
+	loop_timer_stop(r->services.loop, t);
+	if (open_doors(r, &r->failed))
+		cq_stop(r->cq);
 }
 
 static void on_rpcs_done(void *ctx)
@@ -95,6 +128,7 @@ static void on_term(struct ev_loop *ev, ev_signal *w, int revents)
 	r->services.draining = true;
 	if (r->jobs)
 		with_jobs->drain(r->jobs);
+	loop_timer_stop(r->services.loop, &r->opening);
 	if (r->http)
 		http_stop_listening(r->http);
 	if (r->server)
@@ -111,7 +145,8 @@ static void watch_signals(struct reactor *r)
 	ev_signal_init(&r->intr, on_term, SIGINT);
 	ev_init(&r->look, on_look);
 	ev_init(&r->grace, on_grace_over);
-	r->term.data = r->intr.data = r->look.data = r->grace.data = r;
+	ev_init(&r->opening, on_opening);
+	r->term.data = r->intr.data = r->look.data = r->grace.data = r->opening.data = r;
 	ev_signal_start(r->services.loop->ev, &r->term);
 	ev_signal_start(r->services.loop->ev, &r->intr);
 }
@@ -132,16 +167,6 @@ static enum err_code open_job_pool(struct reactor *r, unsigned conns, unsigned i
 	return pool_create(&s->job_queries, &r->job_conf, s->loop, s->offload, r->breaker, conns, idle, MAX_WAITING_JOBS, e);
 }
 
-static enum err_code open_doors(struct reactor *r, struct err *e)
-{
-	const struct services *s = &r->services;
-	enum err_code rc = with_doors == DOORS_NONE ? ERR_OK : http_create(&r->http, s, e);
-
-	if (!rc && with_doors == DOORS_ALL)
-		rc = server_create(&r->server, r->cq, s, s->conf->listen_address, s->conf->grpc_port, e);
-	return rc;
-}
-
 static enum err_code open_all(struct reactor *r, const struct conf *conf, unsigned workers, struct err *e)
 {
 	struct services *s = &r->services;
@@ -156,6 +181,7 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 	s->only_health = with_doors == DOORS_HEALTH;
 	s->loop = cq_loop(r->cq);
 	s->ready = is_ready;
+	s->ceilings = (struct ceilings){ workers, workers * (conf->ingest_conns + reads), workers * MAX_WAITING_QUERIES };
 	if ((rc = offload_create(&s->offload, s->loop, OFFLOAD_THREADS, OFFLOAD_QUEUE, e)) ||
 	    (rc = breaker_create(&r->breaker, conf, s->loop, s->offload, e)) ||
 	    (rc = event_store_create(&s->events, conf, s->loop, s->offload, r->breaker, e)) ||
@@ -164,7 +190,7 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 	    (for_jobs && (rc = open_job_pool(r, for_jobs, idle, e))) ||
 	    (rc = ingest_create(&s->ingest, conf, s->loop, s->events, e)) ||
 	    (rc = schema_registry_create(&s->schemas, s, e)) ||
-	    (rc = key_reload_start(&r->key_reload, s, e)) || (rc = reflection_init(e)) || (rc = open_doors(r, e)))
+	    (rc = key_reload_start(&r->key_reload, s, e)) || (rc = reflection_init(e)))
 		return rc;
 	return with_jobs ? with_jobs->start(s, &r->jobs, e) : ERR_OK;
 }
@@ -198,9 +224,9 @@ static void keep_some_memory(void)
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 
-enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned workers, struct err *e)
+enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned workers, uint64_t begun_us, struct err *e)
 {
-	struct reactor r = { 0 };
+	struct reactor r = { .index = index, .services.begun_us = begun_us };
 	enum err_code rc;
 
 	keep_some_memory();
@@ -210,14 +236,18 @@ enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned work
 		rc = open_all(&r, conf, workers, e);
 		if (!rc) {
 			watch_signals(&r);
-			if (with_doors == DOORS_ALL)
-				log_info("reactor", "worker %u serves gRPC on %u and HTTP on %u", index, conf->grpc_port,
-					 conf->http_port);
+			metric_set(metric_get(M_WORKERS, "", ""), 1);
+			r.open_by = ev_now(r.services.loop->ev) + DOORS_WAIT_S;
+			loop_timer(r.services.loop, &r.opening, LOOK_EVERY_S, LOOK_EVERY_S);
 			cq_run(r.cq);
 		}
 		close_all(&r);
 		r.cq = cq_destroy(r.cq);
 	}
 	grpc_shutdown_blocking();
+	if (!rc && r.failed.code) {
+		*e = r.failed;
+		rc = e->code;
+	}
 	return rc;
 }

@@ -26,7 +26,9 @@ enum doors reactor_doors(void);
 
 /* Serves until SIGTERM or SIGINT, then drains (not ready, no new calls, what was taken is committed and
  * answered) within conf->drain_ms. Call in a process that has not used gRPC yet.
- * workers: how many processes share the connection ceilings. index: this one's, for metrics. */
-MUST_CHECK enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned workers, struct err *e);
+ * workers: how many processes share the connection ceilings. index: this one's, for metrics.
+ * begun_us: clock_mono_us() when the service was started. */
+MUST_CHECK enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned workers, uint64_t begun_us,
+				     struct err *e);
 
 #endif

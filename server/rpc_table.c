@@ -37,6 +37,8 @@ const struct rpc rpcs[] = {
 	/* answers */
 	{ ANALYTICS "GetDashboardOverview", &api__analytics__v1__get_dashboard_overview_request__descriptor,
 	  query_overview, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "dashboard/overview", ANYONE },
+	{ ANALYTICS "GetConversionFunnel", &api__analytics__v1__get_conversion_funnel_request__descriptor,
+	  query_funnel, NULL, RPC_QUERY_MS, ANALYTICS_HTTP "funnel", ANYONE },
 
 	/* for operators */
 	{ ADMIN "ListDeadLetters", &api__analytics__v1__list_dead_letters_request__descriptor,
@@ -56,6 +58,10 @@ const struct rpc rpcs[] = {
 	  LOCAL_ONLY },
 	{ ADMIN "ListReconciliationReports", &api__analytics__v1__list_reconciliation_reports_request__descriptor,
 	  admin_list_reconciliation_reports, NULL, RPC_QUERY_MS, NULL, LOCAL_ONLY },
+	{ ADMIN "GetStorageCost", &api__analytics__v1__get_storage_cost_request__descriptor, admin_get_storage_cost, NULL,
+	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
+	{ ADMIN "GetServiceState", &api__analytics__v1__get_service_state_request__descriptor, admin_get_service_state,
+	  NULL, HEALTH_MS, NULL, LOCAL_ONLY },
 
 	/* about the server */
 	{ "/grpc.health.v1.Health/Check", &grpc__health__v1__health_check_request__descriptor, health_check,

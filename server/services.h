@@ -13,13 +13,18 @@ struct schema_registry;
 struct job_control;
 struct cq;
 
+/* Of all workers together. */
+struct ceilings {
+	unsigned workers, connections, queries_waiting;
+};
+
 struct services {
 	const struct conf *conf;
 	struct loop *loop;
 	struct offload *offload;
 	struct event_store *events;
 	struct pool *queries;
-	struct pool *job_queries;                 /* for long statements of jobs; NULL: connections are few, they take queries */
+	struct pool *job_queries;  /* for long statements of jobs; NULL: connections are few, they take queries */
 	struct ingest *ingest;
 	struct schema_registry *schemas;
 	bool (*ready)(const struct services *s);  /* takes calls: PostgreSQL is there and we are not draining */
@@ -27,6 +32,8 @@ struct services {
 	bool only_health;                         /* HTTP answers nothing but health and metrics */
 	struct job_control *jobs;
 	struct cq *cq;                            /* for calls to other services */
+	uint64_t begun_us;                        /* clock_mono_us() when the service was started */
+	struct ceilings ceilings;
 };
 
 #endif

@@ -200,7 +200,7 @@ static void start_worker(struct supervisor *s, unsigned i)
 	if (start(s, &s->workers[i]))
 		return;
 	metrics_use_slot(i);
-	c = reactor_run(s->conf, i, s->n, &e);
+	c = reactor_run(s->conf, i, s->n, s->begun_us, &e);
 	if (c)
 		log_error(WHERE, "worker %u ends: %s (%s)", i, e.detail, err_name(c));
 	exit(c ? EXIT_REFUSED : 0);

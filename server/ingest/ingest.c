@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 enum {
-	DEDUP_ENTRIES = 100000,
 	KEY_MIN_BYTES = 16,
 	SCRATCH_BYTES = 64 << 20,        /* a 1 MiB event of tiny values takes about this much as a tree */
 	REQUEST_ARENA_BYTES = 8 << 20,
@@ -23,7 +22,7 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 
 	if (!g)
 		return err_set(e, ERR_QUOTA, "no memory for ingestion");
-	rc = dedup_create(&g->dedup, DEDUP_ENTRIES, DEDUP_WINDOW_US, e);
+	rc = dedup_create(&g->dedup, INGEST_DEDUP_ENTRIES, DEDUP_WINDOW_US, e);
 	if (rc) {
 		free(g);
 		return rc;

@@ -13,6 +13,8 @@
 struct ingest;
 struct ingest_request;
 
+enum { INGEST_DEDUP_ENTRIES = 100000 };  /* identities a worker remembers, at least */
+
 enum outcome { OUT_PENDING, OUT_STORED, OUT_DUPLICATE, OUT_REJECTED, OUT_UNAVAILABLE, OUT_OUTCOMES };
 
 /* An event's end. error and event_id only for those not stored. */

@@ -10,4 +10,7 @@
 /* GetDashboardOverview. Items without a category make an entry of salesByCategory without one. */
 void query_overview(struct call *c, const ProtobufCMessage *req);
 
+/* GetConversionFunnel. Sessions that name no device or source make a segment without a name. */
+void query_funnel(struct call *c, const ProtobufCMessage *req);
+
 #endif

@@ -25,6 +25,9 @@
 	X(M_JOB_RUNS, COUNTER, "job_runs_total", "job", "result", "Runs of jobs: succeeded, failed, interrupted (run again)") \
 	X(M_JOB_SECONDS, SECONDS, "job_seconds", "job", "", "How long runs of jobs took")                     \
 	X(M_RECONCILIATION_GAP, GAUGE_MAX, "reconciliation_gap_ratio", "type", "", "Share of the expected events of a day that is missing, by the last reconciliation; from 0.2 on they were lost somewhere") \
-	X(M_LOG_DROPPED, COUNTER, "log_lines_dropped_total", "", "", "Log lines lost because stderr was blocked")
+	X(M_LOG_DROPPED, COUNTER, "log_lines_dropped_total", "", "", "Log lines lost because stderr was blocked") \
+	X(M_WORKERS, GAUGE, "workers", "", "", "Workers that serve")                                          \
+	X(M_DB_BUSY, GAUGE, "db_connections_busy", "", "", "Ready connections with a statement under way; the others are idle") \
+	X(M_QUERIES_WAITING, GAUGE, "queries_waiting", "", "", "Questions that wait for a connection; at their ceiling calls are refused")
 
 #endif

@@ -46,6 +46,15 @@ static void count_as(struct pgq *q, const char *as)
 	q->counted = as;
 }
 
+static void count_busy(struct pgq *q)
+{
+	bool busy = q->state == PGQ_READY && q->head;
+
+	if (busy != q->busy)
+		metric_add(metric_get(M_DB_BUSY, "", ""), busy ? 1 : -1);
+	q->busy = busy;
+}
+
 /* The only writer of q->state. */
 static void enter(struct pgq *q, enum pgq_state to)
 {
@@ -150,6 +159,7 @@ static void close_now(struct pgq *q)
 	q->pg = NULL;
 	q->head = NULL; /* detached first: done() may submit elsewhere, or open q again */
 	q->tail = &q->head;
+	count_busy(q);
 	for (; u; u = next) {
 		next = u->next;
 		finish_unit(u, ERR_STORE);
@@ -217,6 +227,7 @@ static void queue(struct pgq *q, struct pgq_unit *u, unsigned expected)
 		q->heard_us = clock_mono_us();
 	*q->tail = u;
 	q->tail = &u->next;
+	count_busy(q);
 }
 
 /* To be closed, but not from here: the caller's units may not hear before it returns. */
@@ -432,6 +443,7 @@ static void on_sync(struct pgq *q)
 
 	if (!(q->head = u->next))
 		q->tail = &q->head;
+	count_busy(q);
 	if (u != &q->prepare)
 		judge(q, u);
 	finish_unit(u, u->seen == u->expected ? ERR_OK : ERR_STORE);

@@ -74,6 +74,7 @@ struct pgq {
 	unsigned failures;           /* in a row */
 	bool broken;                 /* found inside pgq_submit: to be closed on the loop's next turn */
 	const char *counted;         /* the state it is counted under in analytics_db_connections */
+	bool busy;                   /* counted in analytics_db_connections_busy */
 };
 
 void pgq_init(struct pgq *q, const struct conf *c, struct loop *l, struct offload *o, enum sql_class k,

@@ -1,4 +1,6 @@
 """Several workers are one service: any answers for all, and one that dies is replaced."""
+import contextlib
+import http.client
 import os
 import signal
 
@@ -42,6 +44,24 @@ def test_a_killed_worker_is_replaced(launch, db):
     service.wait_for_all()
     publish_over_many_connections(service, 10)
     assert db.value("SELECT count(*) FROM analytics_events") == 40
+
+
+def test_a_worker_on_its_way_up_refuses_nobody(launch, db):
+    service = launch(db, workers=2)
+    answers = set()
+
+    def all_ready():
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            answers.add(service.deliver(shop.page_view()).get("result"))
+            return service.metric("db_connections", state="ready") >= 4
+
+    for _ in range(3):
+        os.kill(min(service.workers()), signal.SIGKILL)
+        wait_until(lambda: len(service.workers()) == 2, "two workers again")
+        for _ in range(40):
+            all_ready()
+    wait_until(all_ready, "both are ready")
+    assert answers == {"stored"}
 
 
 def test_workers_go_with_their_supervisor(launch, db):

@@ -331,6 +331,49 @@ LEFT JOIN fx_rates fx ON fx.currency = p.currency
     AND fx.day = (coalesce(o.purchased_at, p.at) AT TIME ZONE b.zone)::date
 WHERE p.kind = 'refunded';
 
+-- How far the projections have come, for answers.
+
+-- The commit time up to which every event is in them: when the oldest event that is not was stored.
+CREATE FUNCTION data_as_of() RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT min(made_at) FROM projection_marks), now())
+$$;
+
+-- Is a stored event of [start, until) not in them yet? A point is final when its time is over and none is.
+CREATE FUNCTION pending_between(start timestamptz, until timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM projection_marks WHERE from_at < until AND to_at >= start)
+$$;
+
+-- The rows of analytics_events that are not in them yet. Who rewrites or deletes rows leaves these alone (they
+-- are found by their place) and comes back for them later.
+CREATE FUNCTION pending_rows() RETURNS TABLE (part oid, row_id tid) LANGUAGE sql STABLE AS $$
+    SELECT part, unnest(row_ids) FROM projection_marks
+$$;
+
+-- The first instant of a local day. Where a clock goes back over midnight PostgreSQL takes the later of the two
+-- midnights; the day starts at the earlier one, which is midnight by the offset in force some hours before.
+CREATE FUNCTION day_start(day date, zone text) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT least(late, CASE WHEN early AT TIME ZONE zone = day::timestamp THEN early END)
+    FROM (SELECT day::timestamp AT TIME ZONE zone AS late) l,
+        LATERAL (SELECT late - interval '3 hours' AS before) b,
+        LATERAL (SELECT (day::timestamp - (before AT TIME ZONE zone - before AT TIME ZONE 'UTC'))
+                        AT TIME ZONE 'UTC' AS early) e
+$$;
+
+-- What of [start, until) are whole business days: the days from first_day up to, not including, after_day (both
+-- NULL: there is none), which the sums by day tell; and the edges around them, [start, head_until) and
+-- [tail_from, until), either of them possibly empty, which the entities tell. Always one row.
+CREATE FUNCTION whole_days(start timestamptz, until timestamptz)
+RETURNS TABLE (first_day date, after_day date, head_until timestamptz, tail_from timestamptz) LANGUAGE sql STABLE AS $$
+    SELECT
+        CASE WHEN f.day < a.day THEN f.day END, CASE WHEN f.day < a.day THEN a.day END,
+        CASE WHEN f.day < a.day THEN day_start(f.day, b.zone) ELSE until END,
+        CASE WHEN f.day < a.day THEN day_start(a.day, b.zone) ELSE until END
+    FROM reporting_basis b,
+        LATERAL (SELECT (start AT TIME ZONE b.zone)::date AS day) s,
+        LATERAL (SELECT CASE WHEN day_start(s.day, b.zone) < start THEN s.day + 1 ELSE s.day END AS day) f,
+        LATERAL (SELECT (until AT TIME ZONE b.zone)::date AS day) a
+$$;
+
 -- Events stored before: a mark for each 256 pages.
 INSERT INTO projection_marks (part, row_ids, from_at, to_at)
 SELECT tableoid, array_agg(ctid), min(created_at), max(created_at)
