@@ -370,6 +370,9 @@ struct scheduler *scheduler_destroy(struct scheduler *s)
 	if (!s)
 		return NULL;
 	loop_timer_stop(s->place->loop, &s->look);
+	for (unsigned i = 0; i < MAX_RUNS + MAX_ASKED; i++)
+		if (s->runs[i].entry && s->runs[i].begun)
+			job_run_reset(&s->runs[i].run);
 	for (size_t i = 0; i < s->control.n; i++)
 		loop_periodic_stop(s->place->loop, &s->entries[i].at_slot);
 	buf_reset(&s->names);
