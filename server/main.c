@@ -1,5 +1,6 @@
 /* server/main.c -- the program: picks a subcommand. It alone joins server and jobs. */
 #include "jobs/job_table.h"
+#include "jobs/projector.h"
 #include "jobs/scheduler.h"
 #include "server/admin/letter_retry.h"
 #include "server/dev/dev.h"
@@ -142,6 +143,7 @@ struct jobs {
 	struct job_place place;
 	struct scheduler *scheduler;
 	struct letter_retry *letters;
+	struct projector *projector;
 	struct job_work work[2];
 };
 
@@ -219,7 +221,7 @@ static int job(struct conf *c, int argc, char **argv)
 			fprintf(stderr, " %s%s", j->name, j[1].name ? "" : "\n");
 		return EXIT_USAGE;
 	}
-	c->jobs = 0;
+	c->jobs = c->projector = 0;
 	reactor_use_doors(DOORS_NONE);
 	if (!*c->pii_hmac_key)
 		rc = pii_key_load(c, c->pii_hmac_key, sizeof(c->pii_hmac_key), &e);
@@ -235,6 +237,7 @@ static void stop_jobs(void *jobs)
 	scheduler_destroy(j->scheduler);
 	order_client_destroy(j->place.orders);
 	letter_retry_stop(j->letters);
+	projector_stop(j->projector);
 	free(j);
 }
 
@@ -260,7 +263,7 @@ static enum err_code start_jobs(struct services *s, void **out, struct err *e)
 		j->work[0] = (struct job_work){ "dead_letter_retry", letter_retry_job, j->letters };
 		rc = scheduler_create(&j->scheduler, &j->place, j->work, s->conf->jobs, e);
 	}
-	if (rc) {
+	if (rc || (rc = projector_start(&j->projector, s->conf, s->loop, s->offload, e))) {
 		stop_jobs(j);
 		return rc;
 	}

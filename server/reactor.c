@@ -1,9 +1,11 @@
 #include "server/reactor.h"
 
+#include "server/admin/erasure_watch.h"
 #include "server/admin/schema_registry.h"
 #include "server/http/http.h"
 #include "server/ingest/ingest.h"
 #include "server/key_reload.h"
+#include "server/query/realtime.h"
 #include "server/reflection.h"
 #include "server/services.h"
 #include "server/wire/server.h"
@@ -57,7 +59,8 @@ enum doors reactor_doors(void)
 
 static bool is_ready(const struct services *s)
 {
-	return !s->draining && event_store_ready(s->events) && schema_registry_ready(s->schemas);
+	return !s->draining && event_store_ready(s->events) && schema_registry_ready(s->schemas) &&
+	       erasure_watch_ready(s->erasures);
 }
 
 static enum err_code open_doors(struct reactor *r, struct err *e)
@@ -126,11 +129,12 @@ static void on_term(struct ev_loop *ev, ev_signal *w, int revents)
 		return;
 	log_info("reactor", "draining");
 	r->services.draining = true;
+	loop_timer_stop(r->services.loop, &r->opening);
 	if (r->jobs)
 		with_jobs->drain(r->jobs);
-	loop_timer_stop(r->services.loop, &r->opening);
 	if (r->http)
 		http_stop_listening(r->http);
+	realtime_drain(r->services.realtime);
 	if (r->server)
 		server_drain(r->server, on_rpcs_done, r);
 	else
@@ -171,7 +175,8 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 {
 	struct services *s = &r->services;
 	unsigned conns = share(conf->db_max_open_conns, workers, 2);
-	unsigned reads = conns > conf->ingest_conns ? conns - conf->ingest_conns : 1;
+	unsigned kept = conf->ingest_conns + conf->projector;
+	unsigned reads = conns > kept ? conns - kept : 1;
 	unsigned for_jobs = with_jobs && reads > JOB_CONNS ? JOB_CONNS : 0;
 	unsigned idle = share(conf->db_max_idle_conns, workers, 1);
 	enum err_code rc;
@@ -189,7 +194,8 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 			      MAX_WAITING_QUERIES, e)) ||
 	    (for_jobs && (rc = open_job_pool(r, for_jobs, idle, e))) ||
 	    (rc = ingest_create(&s->ingest, conf, s->loop, s->events, e)) ||
-	    (rc = schema_registry_create(&s->schemas, s, e)) ||
+	    (rc = schema_registry_create(&s->schemas, s, e)) || (rc = erasure_watch_create(&s->erasures, s, e)) ||
+	    (rc = realtime_create(&s->realtime, s, e)) ||
 	    (rc = key_reload_start(&r->key_reload, s, e)) || (rc = reflection_init(e)))
 		return rc;
 	return with_jobs ? with_jobs->start(s, &r->jobs, e) : ERR_OK;
@@ -209,7 +215,9 @@ static void close_all(struct reactor *r)
 	if (r->jobs)
 		with_jobs->stop(r->jobs);
 	r->http = http_destroy(r->http);
+	s->realtime = realtime_destroy(s->realtime);
 	s->schemas = schema_registry_destroy(s->schemas);
+	s->erasures = erasure_watch_destroy(s->erasures);
 	s->ingest = ingest_destroy(s->ingest);
 	s->offload = offload_destroy(s->offload);
 	r->key_reload = key_reload_stop(r->key_reload);

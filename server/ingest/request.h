@@ -6,6 +6,7 @@
 #include "server/ingest/dedup.h"
 #include "server/ingest/ingest.h"
 #include "server/ingest/load.h"
+#include "server/ingest/suppress.h"
 
 enum { MAX_TYPES = 64 };
 
@@ -53,6 +54,7 @@ struct ingest {
 	struct pii_key key;              /* slices of the two below */
 	char key_id[40], key_secret[CONF_TEXT_BYTES];
 	const struct narrowings *schemas; /* NULL: not known yet */
+	const struct suppressions *erased; /* likewise */
 	struct arena scratch;            /* one event's */
 	struct load *open, *ready, **ready_tail, *spare;
 	struct letter_load *letters, *letters_ready, **letters_tail;
@@ -63,7 +65,7 @@ struct ingest {
 	size_t bytes, limit_bytes;
 	uint64_t in_flight;
 	struct type_counters types[MAX_TYPES];
-	struct metric *received, *flying, *queued, *batch_rows, *seconds;
+	struct metric *received, *flying, *queued, *batch_rows, *seconds, *suppressed;
 };
 
 /* settle.c */

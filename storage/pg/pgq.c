@@ -260,13 +260,19 @@ enum err_code pgq_submit(struct pgq *q, struct pgq_unit *u, const struct pgq_sta
 	return ERR_OK;
 }
 
+/* Run once on a new connection, before its statements are prepared. NULL: nothing. */
+static const char *opening(enum sql_class k)
+{
+	return k == SQL_INGEST ? "ingest_types" : k == SQL_PROJECT ? "project_open" : NULL;
+}
+
 /* Of the unit that send_prepares sends: its i-th statement's name. */
 static const char *prepared_name(const struct pgq *q, unsigned i)
 {
 	const struct sql_statement *s = sql_statements;
 
-	if (q->class == SQL_INGEST && i-- == 0)
-		return "ingest_types";
+	if (opening(q->class) && i-- == 0)
+		return opening(q->class);
 	while (s->name && (sql_class_of(s->name) != q->class || i-- > 0))
 		s++;
 	return s->name ? s->name : "Sync";
@@ -309,8 +315,8 @@ static void prepared(struct pgq_unit *u)
 
 static bool send_prepares(struct pgq *q, unsigned *n)
 {
-	if (q->class == SQL_INGEST) {
-		if (!PQsendQueryParams(q->pg, sql_text("ingest_types"), 0, NULL, NULL, NULL, NULL, 0))
+	if (opening(q->class)) {
+		if (!PQsendQueryParams(q->pg, sql_text(opening(q->class)), 0, NULL, NULL, NULL, NULL, 0))
 			return false;
 		++*n;
 	}

@@ -21,7 +21,7 @@
 #include <libpq-fe.h>
 #include <stdint.h>
 
-enum { PGQ_MAX_STATEMENTS = 12 };
+enum { PGQ_MAX_STATEMENTS = 40 };
 
 struct pgq_statement {
 	const char *name;            /* prepared: its name in storage/sql/query */

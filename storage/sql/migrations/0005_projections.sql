@@ -352,7 +352,8 @@ $$;
 -- The first instant of a local day. Where a clock goes back over midnight PostgreSQL takes the later of the two
 -- midnights; the day starts at the earlier one, which is midnight by the offset in force some hours before.
 CREATE FUNCTION day_start(day date, zone text) RETURNS timestamptz LANGUAGE sql STABLE AS $$
-    SELECT least(late, CASE WHEN early AT TIME ZONE zone = day::timestamp THEN early END)
+    SELECT CASE WHEN isfinite(day) THEN least(late, CASE WHEN early AT TIME ZONE zone = day::timestamp THEN early END)
+           ELSE late END
     FROM (SELECT day::timestamp AT TIME ZONE zone AS late) l,
         LATERAL (SELECT late - interval '3 hours' AS before) b,
         LATERAL (SELECT (day::timestamp - (before AT TIME ZONE zone - before AT TIME ZONE 'UTC'))
@@ -372,6 +373,102 @@ RETURNS TABLE (first_day date, after_day date, head_until timestamptz, tail_from
         LATERAL (SELECT (start AT TIME ZONE b.zone)::date AS day) s,
         LATERAL (SELECT CASE WHEN day_start(s.day, b.zone) < start THEN s.day + 1 ELSE s.day END AS day) f,
         LATERAL (SELECT (until AT TIME ZONE b.zone)::date AS day) a
+    LIMIT 1
+$$;
+
+-- For the projector
+
+-- The rows of a partition that stand at these places; none when the partition is gone.
+CREATE FUNCTION events_at(part oid, row_ids tid[]) RETURNS SETOF analytics_events LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_class WHERE oid = part) THEN
+        RETURN QUERY EXECUTE format('SELECT * FROM %s WHERE ctid = ANY ($1)', part::regclass) USING row_ids;
+    END IF;
+END
+$$;
+
+-- Of both arrays the 10,000 earliest, sorted, none twice.
+CREATE FUNCTION merged_steps(a bigint[], b bigint[]) RETURNS bigint[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT ARRAY(SELECT DISTINCT step FROM unnest(a || b) AS step ORDER BY step LIMIT 10000)
+$$;
+
+-- How far a session got: each stage at its first event not earlier than the one with which it reached the stage
+-- before. Of sorted steps the next one of the next stage is that event, since equal times are sorted by stage.
+CREATE FUNCTION steps_reached(steps bigint[]) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    step    bigint;
+    reached integer := 0;
+BEGIN
+    FOREACH step IN ARRAY steps LOOP
+        IF step & 7 = reached + 1 THEN
+            reached := reached + 1;
+            EXIT WHEN reached = 5;
+        END IF;
+    END LOOP;
+    RETURN reached;
+END
+$$;
+
+-- What a step works on, private to a connection and empty between transactions. No index on any of them: it
+-- would have every plan made anew after each commit.
+CREATE FUNCTION open_projector() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    -- The events of the step.
+    CREATE TEMPORARY TABLE projecting (
+        at          timestamptz NOT NULL,
+        us          bigint      NOT NULL,           -- the same in microseconds since 1970
+        day         date        NOT NULL,           -- business day
+        event_key   uuid        NOT NULL,
+        event_type  text        NOT NULL,
+        stage       integer,                        -- of the funnel
+        session_id  text,
+        customer_id text,
+        order_id    text,
+        product_id  text,
+        amount      numeric,
+        currency    text,
+        status      text,
+        items       jsonb,
+        properties  jsonb       NOT NULL
+    ) ON COMMIT DELETE ROWS;
+    -- Orders and sessions as the step makes them, and what of the state before the sums are moved by.
+    CREATE TEMPORARY TABLE order_merges (
+        LIKE orders,
+        was_at          timestamptz,
+        was_by          uuid,
+        was_customer_id text,
+        was_amount      numeric,
+        was_currency    text,
+        was_items       jsonb
+    ) ON COMMIT DELETE ROWS;
+    CREATE TEMPORARY TABLE session_merges (
+        LIKE sessions,
+        was_first_at timestamptz,
+        was_reached  smallint,
+        was_bought   boolean
+    ) ON COMMIT DELETE ROWS;
+    -- Sales that come (sign 1) or go (-1), as in the view sales.
+    CREATE TEMPORARY TABLE sale_changes (
+        sign        integer     NOT NULL,
+        order_id    text        NOT NULL,
+        at          timestamptz NOT NULL,
+        day         date        NOT NULL,
+        customer_id text,
+        items       jsonb,
+        rate        numeric,
+        decimals    integer     NOT NULL,
+        money       numeric
+    ) ON COMMIT DELETE ROWS;
+    -- Customers' days that changed.
+    CREATE TEMPORARY TABLE customer_day_changes (
+        customer_id  text    NOT NULL,
+        day          date    NOT NULL,
+        previous_day date    NOT NULL,
+        is_new       boolean NOT NULL,
+        orders       integer NOT NULL,              -- after the step
+        orders_moved integer NOT NULL               -- by it
+    ) ON COMMIT DELETE ROWS;
+END
 $$;
 
 -- Events stored before: a mark for each 256 pages.
@@ -381,3 +478,4 @@ FROM analytics_events
 GROUP BY tableoid, ((ctid::text::point)[0]::bigint / 256);
 
 DROP INDEX analytics_events_purchase;
+ANALYZE reporting_basis;
