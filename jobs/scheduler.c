@@ -121,9 +121,8 @@ static enum err_code begin(struct run *run, struct entry *n, int64_t slot_us, co
 				     .begun = on_begun, .ended = on_ended, .owner = run };
 	if (day)
 		snprintf(run->run.day, sizeof(run->run.day), "%s", day);
-	else
-		schedule_date(slot_us, n->job->days_back, run->run.day);
-	run->run.whole_day = day != NULL;
+	else /* what comes every n minutes is about the time before */
+		schedule_date(n->job->when.kind == EVERY ? slot_us - 1 : slot_us, n->job->days_back, run->run.day);
 	c = job_run_take(&run->run, e);
 	if (c)
 		run->entry = NULL;

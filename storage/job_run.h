@@ -40,7 +40,6 @@ struct job_run {
 	void *ctx;                   /* the work's */
 	int64_t slot_us;             /* since 1970 UTC */
 	char day[16];                /* the business day it is about: 2026-11-23 */
-	bool whole_day;              /* asked for by hand for all of `day`, not for the time before the slot */
 	bool by_hand;
 	uint32_t timeout_s;
 	/* Once each. begun: whether it was taken; if it was not, or c says why that is not known, nothing follows. */
