@@ -5,6 +5,7 @@
 #include "server/admin/letter_retry.h"
 #include "server/dev/dev.h"
 #include "server/ingest/money.h"
+#include "server/orders/order_client.h"
 #include "server/reactor.h"
 #include "server/services.h"
 #include "server/supervisor.h"
@@ -234,6 +235,7 @@ static void stop_jobs(void *jobs)
 	struct jobs *j = jobs;
 
 	scheduler_destroy(j->scheduler);
+	order_client_destroy(j->place.orders);
 	letter_retry_stop(j->letters);
 	projector_stop(j->projector);
 	free(j);
@@ -256,8 +258,8 @@ static enum err_code start_jobs(struct services *s, void **out, struct err *e)
 
 	if (!j)
 		return err_set(e, ERR_QUOTA, "no memory for the jobs");
-	j->place = (struct job_place){ s->conf, s->loop, s->queries, s->job_queries ? s->job_queries : s->queries };
-	if (!(rc = letter_retry_start(&j->letters, s, e))) {
+	j->place = (struct job_place){ s->conf, s->loop, s->queries, s->job_queries ? s->job_queries : s->queries, NULL };
+	if (!(rc = letter_retry_start(&j->letters, s, e)) && !(rc = order_client_create(&j->place.orders, s, e))) {
 		j->work[0] = (struct job_work){ "dead_letter_retry", letter_retry_job, j->letters };
 		rc = scheduler_create(&j->scheduler, &j->place, j->work, s->conf->jobs, e);
 	}
