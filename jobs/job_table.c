@@ -20,6 +20,8 @@ const struct job job_table[] = {
 	{ "anomaly_detection", MINUTES(15), LAST, 0, 120, anomaly_detection },
 	{ "customer_segments", { WEEKLY, AT(3, 0), MONDAY }, LAST, 1, 1800, customer_segments },
 	{ "cohorts", { MONTHLY, AT(3, 30), 0 }, LAST, 1, 1800, cohorts },
+	{ "pii_audit", { WEEKLY, AT(4, 30), SUNDAY }, LAST, 0, 4 * 3600, NULL },
+	{ "pii_backfill", { ON_DEMAND, 0, 0 }, LAST, 0, 12 * 3600, NULL },
 	{ 0 },
 };
 _Static_assert(sizeof(job_table) / sizeof(*job_table) <= JOBS_MAX + 1, "the scheduler has room for all");

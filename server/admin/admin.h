@@ -16,5 +16,6 @@ void admin_run_job(struct call *c, const ProtobufCMessage *req);
 void admin_list_anomalies(struct call *c, const ProtobufCMessage *req);
 void admin_list_reconciliation_reports(struct call *c, const ProtobufCMessage *req);
 void admin_erase_customer(struct call *c, const ProtobufCMessage *req);
+void admin_run_pii_audit(struct call *c, const ProtobufCMessage *req);
 
 #endif

@@ -38,6 +38,7 @@
 	X(M_PROJECTION_REPAIRS, COUNTER, "projection_repairs_total", "table", "", "Rows of sums and counts that were found wrong and put right") \
 	X(M_ANOMALIES, COUNTER, "anomalies_total", "type", "", "Quarters of an hour with far more or fewer events than at this time of earlier days") \
 	X(M_RECONCILIATION_GAP, GAUGE_MAX, "reconciliation_gap_ratio", "type", "", "Share of the expected events of a day that is missing, by the last reconciliation; from 0.2 on they were lost somewhere") \
+	X(M_PII_FINDINGS, GAUGE_MAX, "pii_findings", "", "", "Fields with personal data in clear, by the last audit: run pii_backfill, then pii_audit again") \
 	X(M_SUPPRESSED, COUNTER, "events_suppressed_total", "", "", "Events of people who were erased, made nobody's on arrival")
 
 #endif
