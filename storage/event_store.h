@@ -84,6 +84,11 @@ struct entity_mark {
 bool event_batch_entity(const struct event_batch *b, const struct batch_entry *e, struct entity_mark *out);
 void event_batch_mark_late(struct event_batch *b, const struct batch_entry *e, bool late);
 
+/* The attributes of an encoded row in the order of event_row, in PostgreSQL's binary format (p == NULL: SQL NULL). */
+enum { EVENT_ATTRIBUTES = 26, EVENT_ENTITY_ATTRIBUTE = 5 };
+void event_batch_attributes(const struct event_batch *b, const struct batch_entry *e,
+			    struct slice out[EVENT_ATTRIBUTES]);
+
 /* The key and the texts of an encoded row, as slices into b->rows; amount is left out. */
 void event_batch_read(const struct event_batch *b, const struct batch_entry *e, struct event_row *out);
 

@@ -9,5 +9,11 @@ void admin_retry_dead_letters(struct call *c, const ProtobufCMessage *req);
 void admin_discard_dead_letters(struct call *c, const ProtobufCMessage *req);
 void admin_list_schemas(struct call *c, const ProtobufCMessage *req);
 void admin_register_schema(struct call *c, const ProtobufCMessage *req);
+void admin_get_storage_cost(struct call *c, const ProtobufCMessage *req);
+void admin_get_service_state(struct call *c, const ProtobufCMessage *req);
+void admin_list_jobs(struct call *c, const ProtobufCMessage *req);
+void admin_run_job(struct call *c, const ProtobufCMessage *req);
+void admin_list_reconciliation_reports(struct call *c, const ProtobufCMessage *req);
+void admin_erase_customer(struct call *c, const ProtobufCMessage *req);
 
 #endif

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 enum {
-	DEDUP_ENTRIES = 100000,
 	KEY_MIN_BYTES = 16,
 	SCRATCH_BYTES = 64 << 20,        /* a 1 MiB event of tiny values takes about this much as a tree */
 	REQUEST_ARENA_BYTES = 8 << 20,
@@ -24,7 +23,7 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 
 	if (!g)
 		return err_set(e, ERR_QUOTA, "no memory for ingestion");
-	rc = dedup_create(&g->dedup, DEDUP_ENTRIES, DEDUP_WINDOW_US, e);
+	rc = dedup_create(&g->dedup, INGEST_DEDUP_ENTRIES, DEDUP_WINDOW_US, e);
 	if (rc) {
 		free(g);
 		return rc;
@@ -49,6 +48,7 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 	g->queued = metric_get(M_QUEUE_BYTES, "", "");
 	g->batch_rows = metric_get(M_BATCH, "", "");
 	g->seconds = metric_get(M_INGEST, "", "");
+	g->suppressed = metric_get(M_SUPPRESSED, "", "");
 	conserve_start(&g->conserve, l, &g->in_flight);
 	*out = g;
 	return ERR_OK;
@@ -153,9 +153,15 @@ static struct pending take(struct ingest_request *r)
 static void reject(struct ingest *g, const struct event_in *in, const struct event_rules *rules,
 		   const struct rejection *rej, struct pending of)
 {
+	struct pii p = { .a = &g->scratch, .key = &g->key };
+	struct event_in erased = *in;
 	struct dead_letter d;
 
-	if (event_letter(&g->scratch, in, rules, rej, &d))
+	if (suppress_event_due(g->erased, &p, in)) {
+		metric_add(g->suppressed, 1);
+		in = suppress_event(&g->scratch, &erased) ? &erased : NULL;
+	}
+	if (in && event_letter(&g->scratch, in, rules, rej, &d))
 		flush_letter(g, &d, of, rej);
 	else
 		settle(of, OUT_UNAVAILABLE, NULL, (struct slice){ 0 });
@@ -180,6 +186,17 @@ static void deduplicate(struct ingest *g, const struct event_in *in, const struc
 			reject(g, in, rules, &rej, of);
 		break;
 	}
+}
+
+/* A good event of an erased person becomes nobody's. False: there is no memory for it. */
+static bool suppress(struct ingest *g, struct event_row *row)
+{
+	struct pii p = { .a = &g->scratch, .key = &g->key };
+
+	if (!suppress_row_due(g->erased, &p, row))
+		return !p.failed;
+	metric_add(g->suppressed, 1);
+	return suppress_row(&g->scratch, row);
 }
 
 typedef bool decode_fn(struct arena *a, struct slice bytes, struct slice route, struct event_in *in,
@@ -207,7 +224,7 @@ static void ingest_one(struct ingest_request *r, decode_fn *decode, struct slice
 	struct rejection rej = { 0 };
 	struct pending of = take(r);
 
-	if (!g->schemas) { /* nobody can say yet what is asked of it */
+	if (!g->schemas || !g->erased) { /* nobody can say yet what is asked of it */
 		settle(of, OUT_UNAVAILABLE, NULL, (struct slice){ 0 });
 		return;
 	}
@@ -215,10 +232,23 @@ static void ingest_one(struct ingest_request *r, decode_fn *decode, struct slice
 		reject(g, &in, &rules, &rej, of);
 	} else {
 		of.counters = settle_counters(g, row.event_type.p);
-		deduplicate(g, &in, &rules, &row, of);
+		if (suppress(g, &row))
+			deduplicate(g, &in, &rules, &row, of);
+		else
+			settle(of, OUT_UNAVAILABLE, NULL, row.event_id);
 	}
 	arena_rewind(&g->scratch);
 	flush_soon(g);
+}
+
+void ingest_use_suppressions(struct ingest *g, const struct suppressions *erased)
+{
+	g->erased = erased;
+}
+
+const struct pii_key *ingest_key(const struct ingest *g)
+{
+	return &g->key;
 }
 
 void ingest_use_schemas(struct ingest *g, const struct narrowings *schemas)

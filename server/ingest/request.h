@@ -8,6 +8,7 @@
 #include "server/ingest/ingest.h"
 #include "server/ingest/load.h"
 #include "server/ingest/share.h"
+#include "server/ingest/suppress.h"
 
 enum { MAX_TYPES = 64 };
 
@@ -54,6 +55,7 @@ struct ingest {
 	struct pii_key key;              /* slices of the two below */
 	char key_id[40], key_secret[CONF_TEXT_BYTES];
 	const struct narrowings *schemas; /* NULL: not known yet */
+	const struct suppressions *erased; /* likewise */
 	struct arena scratch;            /* one event's */
 	struct load *open, *ready, **ready_tail, *spare;
 	struct letter_load *letters, *letters_ready, **letters_tail;
@@ -66,7 +68,7 @@ struct ingest {
 	uint64_t in_flight;              /* received and not settled */
 	struct type_counters types[MAX_TYPES];
 	struct conserve conserve;
-	struct metric *received, *flying, *queued, *batch_rows, *seconds;
+	struct metric *received, *flying, *queued, *batch_rows, *seconds, *suppressed;
 };
 
 /* settle.c */

@@ -47,4 +47,20 @@ static inline void loop_timer_stop(struct loop *l, ev_timer *t)
 	l->changed = true;
 }
 
+/* (Re)starts a periodic watcher; its reschedule callback may run on the polling thread and must be pure. */
+static inline void loop_periodic(struct loop *l, ev_periodic *p)
+{
+	ev_now_update(l->ev);
+	ev_periodic_again(l->ev, p);
+	l->changed = true;
+}
+
+static inline void loop_periodic_stop(struct loop *l, ev_periodic *p)
+{
+	if (!ev_is_active(p))
+		return;
+	ev_periodic_stop(l->ev, p);
+	l->changed = true;
+}
+
 #endif

@@ -414,3 +414,17 @@ double metrics_sum(enum metric_family f, const char *label1, const char *label2)
 		v += sum_of(&slots[i], f, label1, label2);
 	return v;
 }
+
+double metrics_max(enum metric_family f)
+{
+	double v = -HUGE_VAL;
+
+	for (unsigned i = 0; i < nslots; i++) {
+		uint32_t n = atomic_load_explicit(&slots[i].series_n, memory_order_acquire);
+
+		for (uint32_t k = 0; k < n; k++)
+			if (slots[i].series[k].family == f)
+				v = fmax(v, value_of(&slots[i].series[k]));
+	}
+	return v;
+}

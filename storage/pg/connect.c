@@ -31,6 +31,14 @@ void pg_session_options(struct buf *out, const struct conf *c, enum sql_class k)
 	option_ms(out, "idle_in_transaction_session_timeout", k == SQL_MIGRATE ? 0 : statement * 2);
 	if (k == SQL_QUESTION) /* ranges differ too much for one plan */
 		option(out, "plan_cache_mode", "force_custom_plan");
+	if (k == SQL_PROJECT) {
+		/* What a crash takes back it takes back whole, the marks with what was made of them. */
+		option(out, "synchronous_commit", "off");
+		option(out, "default_transaction_isolation", "read\\ committed");
+		option(out, "plan_cache_mode", "force_generic_plan");
+		option(out, "temp_buffers", "64MB");
+		option(out, "work_mem", "32MB");
+	}
 	if (k != SQL_INGEST)
 		return;
 	/* Acked means durable, and ON CONFLICT needs the isolation it was written for: whatever the

@@ -46,6 +46,15 @@ static void count_as(struct pgq *q, const char *as)
 	q->counted = as;
 }
 
+static void count_busy(struct pgq *q)
+{
+	bool busy = q->state == PGQ_READY && q->head;
+
+	if (busy != q->busy)
+		metric_add(metric_get(M_DB_BUSY, "", ""), busy ? 1 : -1);
+	q->busy = busy;
+}
+
 /* The only writer of q->state. */
 static void enter(struct pgq *q, enum pgq_state to)
 {
@@ -150,6 +159,7 @@ static void close_now(struct pgq *q)
 	q->pg = NULL;
 	q->head = NULL; /* detached first: done() may submit elsewhere, or open q again */
 	q->tail = &q->head;
+	count_busy(q);
 	for (; u; u = next) {
 		next = u->next;
 		finish_unit(u, ERR_STORE);
@@ -217,6 +227,7 @@ static void queue(struct pgq *q, struct pgq_unit *u, unsigned expected)
 		q->heard_us = clock_mono_us();
 	*q->tail = u;
 	q->tail = &u->next;
+	count_busy(q);
 }
 
 /* To be closed, but not from here: the caller's units may not hear before it returns. */
@@ -249,13 +260,19 @@ enum err_code pgq_submit(struct pgq *q, struct pgq_unit *u, const struct pgq_sta
 	return ERR_OK;
 }
 
+/* Run once on a new connection, before its statements are prepared. NULL: nothing. */
+static const char *opening(enum sql_class k)
+{
+	return k == SQL_INGEST ? "ingest_types" : k == SQL_PROJECT ? "project_open" : NULL;
+}
+
 /* Of the unit that send_prepares sends: its i-th statement's name. */
 static const char *prepared_name(const struct pgq *q, unsigned i)
 {
 	const struct sql_statement *s = sql_statements;
 
-	if (q->class == SQL_INGEST && i-- == 0)
-		return "ingest_types";
+	if (opening(q->class) && i-- == 0)
+		return opening(q->class);
 	while (s->name && (sql_class_of(s->name) != q->class || i-- > 0))
 		s++;
 	return s->name ? s->name : "Sync";
@@ -298,8 +315,8 @@ static void prepared(struct pgq_unit *u)
 
 static bool send_prepares(struct pgq *q, unsigned *n)
 {
-	if (q->class == SQL_INGEST) {
-		if (!PQsendQueryParams(q->pg, sql_text("ingest_types"), 0, NULL, NULL, NULL, NULL, 0))
+	if (opening(q->class)) {
+		if (!PQsendQueryParams(q->pg, sql_text(opening(q->class)), 0, NULL, NULL, NULL, NULL, 0))
 			return false;
 		++*n;
 	}
@@ -432,6 +449,7 @@ static void on_sync(struct pgq *q)
 
 	if (!(q->head = u->next))
 		q->tail = &q->head;
+	count_busy(q);
 	if (u != &q->prepare)
 		judge(q, u);
 	finish_unit(u, u->seen == u->expected ? ERR_OK : ERR_STORE);

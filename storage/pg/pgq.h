@@ -21,7 +21,7 @@
 #include <libpq-fe.h>
 #include <stdint.h>
 
-enum { PGQ_MAX_STATEMENTS = 12 };
+enum { PGQ_MAX_STATEMENTS = 40 };
 
 struct pgq_statement {
 	const char *name;            /* prepared: its name in storage/sql/query */
@@ -74,6 +74,7 @@ struct pgq {
 	unsigned failures;           /* in a row */
 	bool broken;                 /* found inside pgq_submit: to be closed on the loop's next turn */
 	const char *counted;         /* the state it is counted under in analytics_db_connections */
+	bool busy;                   /* counted in analytics_db_connections_busy */
 };
 
 void pgq_init(struct pgq *q, const struct conf *c, struct loop *l, struct offload *o, enum sql_class k,

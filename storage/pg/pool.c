@@ -2,6 +2,7 @@
 
 #include "storage/base/clock.h"
 #include "storage/base/log.h"
+#include "storage/base/metrics.h"
 #include "storage/pg/pgq.h"
 
 #include <assert.h>
@@ -48,6 +49,7 @@ struct pool {
 	unsigned max_conns, max_idle, max_waiting;
 	struct pool_query *head, **tail; /* waiting; a cancelled one has conn == &gone */
 	unsigned nwaiting;
+	struct metric *waiting;       /* the same, for all to see */
 	uint64_t waiting_since_us;    /* for a first connection, while none is ready */
 	bool away;                    /* the last attempt to connect failed and none is ready */
 	bool destroying;
@@ -128,6 +130,15 @@ static void finish(struct pool_query *q, enum err_code c, PGresult *const *resul
 	q->done(q, c, c ? none : results, err ? err : &own);
 }
 
+static void push_waiting(struct pool *p, struct pool_query *q)
+{
+	q->next = NULL;
+	*p->tail = q;
+	p->tail = &q->next;
+	p->nwaiting++;
+	metric_add(p->waiting, 1);
+}
+
 static struct pool_query *pop_waiting(struct pool *p)
 {
 	struct pool_query *q = p->head;
@@ -137,6 +148,7 @@ static struct pool_query *pop_waiting(struct pool *p)
 	if (!(p->head = q->next))
 		p->tail = &p->head;
 	p->nwaiting--;
+	metric_add(p->waiting, -1);
 	return q;
 }
 
@@ -153,10 +165,7 @@ static void sweep_waiting(struct pool *p, enum err_code (*over)(const struct poo
 			finish(q, c, NULL, NULL);
 			continue;
 		}
-		q->next = NULL;
-		*p->tail = q;
-		p->tail = &q->next;
-		p->nwaiting++;
+		push_waiting(p, q);
 	}
 }
 
@@ -494,6 +503,7 @@ enum err_code pool_create(struct pool **out, const struct conf *c, struct loop *
 	*p = (struct pool){ .conf = c, .loop = l, .offload = o, .breaker = b, .max_conns = max_conns, .max_idle = max_idle,
 			    .max_waiting = max_waiting, .waiting_since_us = never, .armed_us = never };
 	p->tail = &p->head;
+	p->waiting = metric_get(M_QUERIES_WAITING, "", "");
 	for (unsigned i = 0; i < max_conns; i++) {
 		pgq_init(&p->conns[i].q, c, l, o, SQL_QUESTION, b);
 		p->conns[i].q.ctx = &p->conns[i];
@@ -543,10 +553,7 @@ enum err_code pool_run(struct pool *p, struct pool_query *q, struct err *e)
 	if (p->nwaiting >= p->max_waiting + unopened && !pick_idle(p))
 		return err_set(e, ERR_QUOTA, "pool: %u queries are waiting", p->nwaiting);
 	q->conn = NULL;
-	q->next = NULL;
-	*p->tail = q;
-	p->tail = &q->next;
-	p->nwaiting++;
+	push_waiting(p, q);
 	wake_at(p, q->deadline_us);
 	dispatch(p);
 	return ERR_OK;

@@ -13,6 +13,8 @@ enum sql_class sql_class_of(const char *name)
 {
 	if (!strncmp(name, "ingest_", 7) || !strncmp(name, "letter_", 7))
 		return SQL_INGEST;
+	if (!strncmp(name, "project_", 8))
+		return SQL_PROJECT;
 	return strncmp(name, "migrate_", 8) ? SQL_QUESTION : SQL_MIGRATE;
 }
 

@@ -5,6 +5,7 @@
 
 enum sql_class {
 	SQL_INGEST,   /* ingest_*, letter_*: connections that store */
+	SQL_PROJECT,  /* project_*: the projector's */
 	SQL_MIGRATE,  /* migrate_*: start-up only, never prepared */
 	SQL_QUESTION, /* all others: the pool */
 	SQL_NONE,     /* no statement: a connection that only shows whether PostgreSQL is there */

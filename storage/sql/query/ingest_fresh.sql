@@ -5,8 +5,11 @@
 WITH batch AS MATERIALIZED (
     SELECT * FROM unnest($4::event_row[])
 ), claimed AS (
-    INSERT INTO processed_events (event_key, digest)
-    SELECT event_key, digest FROM batch ORDER BY event_key
+    INSERT INTO processed_events_current (event_key, digest)
+    SELECT event_key, digest FROM batch
+    WHERE CASE WHEN EXISTS (SELECT FROM processed_events_older AS o WHERE o.event_key = batch.event_key)
+               THEN identity_is_taken() ELSE true END
+    ORDER BY event_key
     RETURNING event_key
 ), tracked AS (
     INSERT INTO event_sequence_tracking AS t (entity_key, last_sequence, last_time)
@@ -30,6 +33,9 @@ WITH batch AS MATERIALIZED (
         trace_id, cart_id, session_id, customer_id, order_id, product_id, amount, currency, status,
         ip_address, user_agent, email, pii_key_id, items, properties
     FROM batch LEFT JOIN tracked USING (entity_key)
-    RETURNING is_out_of_order
+    RETURNING is_out_of_order, created_at, tableoid AS part, ctid AS row_id
+), marked AS (
+    INSERT INTO projection_marks (part, row_ids, from_at, to_at)
+    SELECT part, array_agg(row_id), min(created_at), max(created_at) FROM stored GROUP BY part
 )
 SELECT NULL::uuid, true FROM stored WHERE is_out_of_order

@@ -1,0 +1,20 @@
+-- The same by what sessions say of themselves. $1 start, $2 end, $3 device or source. A session that an end of the
+-- range cuts counts as far as it got within; all others as they are.
+WITH one AS (
+    SELECT CASE $3::text WHEN 'device' THEN device ELSE source END AS segment, reached::integer AS reached
+    FROM sessions
+    WHERE first_at >= $1::timestamptz AND first_at < $2::timestamptz AND last_at < $2::timestamptz
+    UNION ALL
+    SELECT CASE $3::text WHEN 'device' THEN c.device ELSE c.source END, i.reached
+    FROM sessions_cut($1::timestamptz, $2::timestamptz) c, LATERAL funnel_cut(c.steps, $1, $2) i
+    WHERE i.there
+), segments AS (
+    SELECT segment, count(*) AS sessions, count(*) FILTER (WHERE reached >= 1) AS reached1,
+        count(*) FILTER (WHERE reached >= 2) AS reached2, count(*) FILTER (WHERE reached >= 3) AS reached3,
+        count(*) FILTER (WHERE reached >= 4) AS reached4, count(*) FILTER (WHERE reached >= 5) AS reached5
+    FROM one
+    GROUP BY segment
+)
+SELECT g.segment, s.stage, s.users, s.rate
+FROM segments g, LATERAL funnel_stages(g.reached1, g.reached2, g.reached3, g.reached4, g.reached5) s
+ORDER BY g.sessions DESC, g.segment NULLS LAST, s.n

@@ -1,0 +1,2 @@
+-- What a projector's connection needs before its statements can be prepared.
+SELECT open_projector()
