@@ -6,8 +6,9 @@
 
 #define METRIC_TABLE(X)                                                                                      \
 	X(M_EVENTS, COUNTER, "events_total", "type", "result", "Events by verdict: stored, duplicate, rejected, refused") \
-	X(M_RECEIVED, COUNTER, "events_received_total", "", "", "Events taken in; equals the sum of verdicts and in flight") \
+	X(M_RECEIVED, COUNTER, "events_received_total", "", "", "Events that arrived; equals the sum of verdicts and in flight") \
 	X(M_IN_FLIGHT, GAUGE, "events_in_flight", "", "", "Events taken in and not answered yet")            \
+	X(M_GAP, GAUGE, "conservation_gap", "", "", "Events received less those settled and in flight: alarm when it is not 0") \
 	X(M_QUEUE_BYTES, GAUGE, "ingest_queue_bytes", "", "", "Memory held by events not answered yet; at its ceiling calls are refused") \
 	X(M_OUT_OF_ORDER, COUNTER, "out_of_order_total", "", "", "Events stored behind a later one of the same entity") \
 	X(M_REJECTIONS, COUNTER, "validation_rejections_total", "code", "topic", "Events that became dead letters") \
