@@ -464,3 +464,56 @@ BEGIN
     RETURN CASE WHEN s.relation IS NULL THEN 'done' ELSE 'go' END;
 END
 $$;
+
+-- Stored events once more through the projection, some pages of a month at a time.
+
+-- The months that hold events of [start, until), with their pages.
+CREATE FUNCTION replay_months(start timestamptz, until timestamptz) RETURNS TABLE (part text, pages bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT relid::regclass::text, pg_relation_size(relid) / current_setting('block_size')::bigint
+    FROM pg_partition_tree('analytics_events') AS t
+    JOIN pg_class AS c ON c.oid = t.relid
+    CROSS JOIN LATERAL regexp_match(pg_get_expr(c.relpartbound, c.oid), $r$FROM \('(.*)'\) TO \('(.*)'\)$r$) AS bounds
+    WHERE t.isleaf AND bounds[1]::timestamptz < until AND bounds[2]::timestamptz > start
+$$;
+
+-- Gives the events of [start, until) in these pages to the statements of a projector's step. dry: counts them only.
+-- Returns how many there are, and where to go on: NULL at the end.
+CREATE FUNCTION replay_events(start timestamptz, until timestamptz, from_part text, from_page bigint, pages bigint, dry boolean)
+RETURNS TABLE (events bigint, part text, page bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    rows_from tid := format('(%s,0)', from_page)::tid;
+    rows_to   tid := format('(%s,0)', from_page + pages)::tid;
+BEGIN
+    SELECT m.part, from_page + replay_events.pages INTO part, page
+    FROM replay_months(start, until) AS m WHERE m.part COLLATE "C" = from_part AND m.pages > from_page + replay_events.pages;
+    IF part IS NULL THEN
+        SELECT min(m.part COLLATE "C"), 0 INTO part, page FROM replay_months(start, until) AS m WHERE m.part COLLATE "C" > from_part;
+    END IF;
+    events := 0;
+    IF to_regclass(from_part) IS NULL THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF dry THEN
+        EXECUTE format('SELECT count(*) FROM %s WHERE ctid >= $1 AND ctid < $2 AND created_at >= $3 AND created_at < $4',
+                       from_part) INTO events USING rows_from, rows_to, start, until;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(7023194586012448);
+    EXECUTE format(
+        'INSERT INTO projecting (at, us, day, event_key, event_type, stage, session_id, customer_id, order_id, product_id, '
+        'amount, currency, status, items, properties) '
+        'SELECT e.created_at, (date_part(''epoch'', e.created_at) * 1000000)::bigint, (e.created_at AT TIME ZONE b.zone)::date, '
+        'e.event_key, e.event_type, '
+        'array_position(''{page_view,product_view,add_to_cart,checkout,purchase}''::text[], e.event_type), '
+        'e.session_id, e.customer_id, e.order_id, e.product_id, e.amount, e.currency, e.status, e.items, e.properties '
+        'FROM %s AS e CROSS JOIN reporting_basis AS b '
+        'WHERE e.ctid >= $1 AND e.ctid < $2 AND e.created_at >= $3 AND e.created_at < $4 '
+        'AND e.ctid NOT IN (SELECT row_id FROM pending_rows() AS w WHERE w.part = e.tableoid)', from_part)
+        USING rows_from, rows_to, start, until;
+    GET DIAGNOSTICS events = ROW_COUNT;
+    RETURN NEXT;
+END
+$$;
