@@ -488,6 +488,17 @@ static bool drain(struct pgq *q)
 	return true;
 }
 
+/* However often it spoke, it is one piece of news. */
+static void hear(struct pgq *q)
+{
+	bool heard = false;
+
+	for (PGnotify *n; (n = PQnotifies(q->pg)); PQfreemem(n))
+		heard = true;
+	if (heard && q->on_notify)
+		q->on_notify(q);
+}
+
 static void on_io(struct ev_loop *ev, ev_io *io, int revents)
 {
 	struct pgq *q = io->data;
@@ -502,6 +513,7 @@ static void on_io(struct ev_loop *ev, ev_io *io, int revents)
 	}
 	if (!drain(q))
 		return;
+	hear(q);
 	if (q->broken && !q->head)
 		fail(q, "its statements no longer fit");
 	else if (!flush(q))
