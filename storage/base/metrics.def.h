@@ -12,6 +12,7 @@
 	X(M_QUEUE_BYTES, GAUGE, "ingest_queue_bytes", "", "", "Memory held by events not answered yet; at its ceiling calls are refused") \
 	X(M_OUT_OF_ORDER, COUNTER, "out_of_order_total", "", "", "Events stored behind a later one of the same entity") \
 	X(M_REJECTIONS, COUNTER, "validation_rejections_total", "code", "topic", "Events that became dead letters") \
+	X(M_DEAD_LETTERS, GAUGE_MAX, "dead_letters", "topic", "status", "Dead letters that lie in the database, counted now and then; pending ones wait for somebody") \
 	X(M_BATCH, ROWS, "batch_size", "", "", "Rows a batch carried to PostgreSQL")                         \
 	X(M_INGEST, SECONDS, "ingest_seconds", "", "", "From a batch's first event to its commit")            \
 	X(M_DB_CONNS, GAUGE, "db_connections", "state", "", "Connections to PostgreSQL by state: connecting, ready, waiting") \

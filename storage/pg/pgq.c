@@ -537,6 +537,17 @@ static bool drain(struct pgq *q)
 	return true;
 }
 
+/* However often it spoke, it is one piece of news. */
+static void hear(struct pgq *q)
+{
+	bool heard = false;
+
+	for (PGnotify *n; (n = PQnotifies(q->pg)); PQfreemem(n))
+		heard = true;
+	if (heard && q->on_notify)
+		q->on_notify(q);
+}
+
 static void go_on(struct pgq *q)
 {
 	if (!PQconsumeInput(q->pg)) {
@@ -547,6 +558,7 @@ static void go_on(struct pgq *q)
 	}
 	if (!drain(q))
 		return;
+	hear(q);
 	if (q->broken && !q->head)
 		fail(q, "its statements no longer fit");
 	else if (!flush(q))

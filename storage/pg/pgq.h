@@ -54,6 +54,7 @@ struct pgq {
 	bool keep;                   /* owner's: when closed, connect again (100 ms .. 5 s later, or when the
 					breaker closes) */
 	void (*on_change)(struct pgq *q); /* READY or CLOSED was reached; not called by pgq_open, pgq_reset */
+	void (*on_notify)(struct pgq *q); /* a channel that is listened to spoke; may be NULL */
 	void *ctx;                   /* owner's */
 	uint32_t patience_ms;        /* owner's: of silence, when units may outlast the statement timeout */
 
