@@ -33,6 +33,7 @@ struct services {
 	struct erasure_watch *erasures;
 	bool (*ready)(const struct services *s);  /* takes calls: PostgreSQL is there and we are not draining */
 	bool draining;
+	unsigned worker;                          /* this one's number, from 0 */
 	uint64_t begun_us;                        /* clock_mono_us() when the service was started */
 	struct ceilings ceilings;
 	bool only_health;                         /* HTTP answers nothing but health and metrics */
