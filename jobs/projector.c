@@ -5,33 +5,32 @@
 #include "storage/base/metrics.h"
 #include "storage/pg/pgq.h"
 #include "storage/pg/sqlstate.h"
+#include "storage/projection_steps.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STEP_MARKS = 4096, STEP_ROWS = 20000 };
+enum {
+	STEP_MARKS = 4096,
+	STEP_ROWS = 20000,
+	BASIS_PATIENCE_MS = 3600000, /* another currency or zone: all is made again */
+};
 
 static const double look_s = 0.25;      /* between two looks for marks */
 static const double others_turn_s = 0.7; /* while somebody else projects */
 
-/* A step, in this order: merges before what they are written to, entities before the sums of what changed. */
-static const char *const step[] = {
-	"project_take",
-	"project_orders_merge", "project_orders", "project_sale_changes",
-	"project_sessions_merge", "project_sessions", "project_session_days",
-	"project_customers", "project_customer_days", "project_active_days",
-	"project_sales_days", "project_sales_hours", "project_category_days", "project_product_days",
-	"project_products", "project_shipments", "project_fulfillments", "project_returns", "project_stock",
-	"project_stock_levels", "project_payments", "project_registrations", "project_promotion_uses",
-	"project_marketing_spends",
-	"project_count_events", "project_count_products", "project_tidy", "project_stale",
-};
+#define NAME(n) n,
+static const char *const step[] = { "project_take", PROJECTION_STEPS(NAME, NAME) };
+#undef NAME
 enum { STEP = sizeof(step) / sizeof(*step) };
 _Static_assert((int)STEP <= (int)PGQ_MAX_STATEMENTS, "a step is one unit");
 
 struct projector {
+	const struct conf *conf;
 	struct loop *loop;
+	char decimals[8];            /* of the reporting currency */
+	bool based;                  /* the settings are what the sums are made in */
 	struct pgq q;
 	struct pgq_unit unit;        /* one at a time */
 	ev_timer timer;
@@ -201,6 +200,29 @@ static void on_peeked(struct pgq_unit *u)
 		look_in(p, look_s);
 }
 
+static void on_based(struct pgq_unit *u)
+{
+	struct projector *p = of_unit(u);
+
+	p->q.patience_ms = 0;
+	if (u->code) {
+		later(p, u, "project_basis");
+		return;
+	}
+	p->based = PQgetvalue(u->results[1], 0, 0)[0] == 't';
+	look_in(p, p->based ? 0 : look_s);
+}
+
+static void settle_basis(struct projector *p)
+{
+	const char *params[] = { p->conf->reporting_currency, p->decimals, p->conf->business_timezone };
+	const struct pgq_statement st[] = { { .name = "project_patiently" },
+					    { .name = "project_basis", .nparams = 3, .params = params } };
+
+	p->q.patience_ms = BASIS_PATIENCE_MS;
+	submit(p, on_based, st, 2);
+}
+
 static void on_timer(struct ev_loop *ev, ev_timer *t, int revents)
 {
 	static const struct pgq_statement peek = { .name = "project_peek" };
@@ -212,6 +234,8 @@ static void on_timer(struct ev_loop *ev, ev_timer *t, int revents)
 		return;
 	if (pgq_expired(&p->q))
 		pgq_close(&p->q); /* on_change follows when there is a new one */
+	else if (!p->based)
+		settle_basis(p);
 	else
 		submit(p, on_peeked, &peek, 1);
 }
@@ -224,8 +248,8 @@ static void on_change(struct pgq *q)
 		look_in(p, 0);
 }
 
-enum err_code projector_start(struct projector **out, const struct conf *c, struct loop *l, struct offload *o,
-			      struct err *e)
+enum err_code projector_start(struct projector **out, const struct conf *c, unsigned decimals, struct loop *l,
+			      struct offload *o, struct err *e)
 {
 	struct projector *p;
 
@@ -233,7 +257,9 @@ enum err_code projector_start(struct projector **out, const struct conf *c, stru
 		return ERR_OK;
 	if (!(p = calloc(1, sizeof(*p))))
 		return err_set(e, ERR_QUOTA, "no memory for the projector");
+	p->conf = c;
 	p->loop = l;
+	snprintf(p->decimals, sizeof(p->decimals), "%u", decimals);
 	p->max_marks = STEP_MARKS;
 	ev_init(&p->timer, on_timer);
 	p->timer.data = p;

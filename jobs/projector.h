@@ -17,9 +17,10 @@
 #include "storage/base/offload.h"
 
 struct projector;
-/* *out is NULL where PROJECTOR is off. c, l and o outlive it. */
-MUST_CHECK enum err_code projector_start(struct projector **out, const struct conf *c, struct loop *l,
-					 struct offload *o, struct err *e);
+/* *out is NULL where PROJECTOR is off. decimals: of the reporting currency; where currency or zone are not those
+ * that the sums were made in, everything is made again first. c, l and o outlive it. */
+MUST_CHECK enum err_code projector_start(struct projector **out, const struct conf *c, unsigned decimals,
+					 struct loop *l, struct offload *o, struct err *e);
 /* NULL-safe; returns NULL. A step under way is decided by PostgreSQL. */
 struct projector *projector_stop(struct projector *p);
 

@@ -26,7 +26,7 @@ struct services {
 	struct offload *offload;
 	struct event_store *events;
 	struct pool *queries;
-	struct pool *job_queries;                 /* for long statements of jobs; NULL: connections are few, they take queries */
+	struct pool *job_queries;                 /* for long statements of jobs; NULL: there are too few connections */
 	struct ingest *ingest;
 	struct schema_registry *schemas;
 	struct realtime *realtime;

@@ -37,7 +37,10 @@
 	X(M_JOB_LAST_SUCCESS, GAUGE_MAX, "job_last_success_timestamp_seconds", "job", "", "When a job last succeeded, on any replica; too long ago for its schedule: see its runs") \
 	X(M_JOB_RUNS, COUNTER, "job_runs_total", "job", "result", "Runs of jobs: succeeded, failed, interrupted (run again)") \
 	X(M_JOB_SECONDS, SECONDS, "job_seconds", "job", "", "How long runs of jobs took") \
+	X(M_PROJECTION_REPAIRS, COUNTER, "projection_repairs_total", "table", "", "Rows of sums and counts that were found wrong and put right") \
+	X(M_ANOMALIES, COUNTER, "anomalies_total", "type", "", "Quarters of an hour with far more or fewer events than at this time of earlier days") \
 	X(M_RECONCILIATION_GAP, GAUGE_MAX, "reconciliation_gap_ratio", "type", "", "Share of the expected events of a day that is missing, by the last reconciliation; from 0.2 on they were lost somewhere") \
+	X(M_PII_FINDINGS, GAUGE_MAX, "pii_findings", "", "", "Fields with personal data in clear, by the last audit: run pii_backfill, then pii_audit again") \
 	X(M_SUPPRESSED, COUNTER, "events_suppressed_total", "", "", "Events of people who were erased, made nobody's on arrival")
 
 #endif

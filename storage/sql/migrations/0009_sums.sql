@@ -300,3 +300,68 @@ BEGIN
     RETURN NEXT;
 END
 $$;
+
+-- Customers' days from the business day first on, made of the rows of analytics_events that have been projected.
+CREATE FUNCTION make_customer_days(first date) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM customer_days WHERE day >= first;
+    INSERT INTO customer_days (customer_id, day, previous_day, first_at, last_at)
+    SELECT
+        customer_id, day,
+        coalesce(lag(day) OVER (PARTITION BY customer_id ORDER BY day),
+                 (SELECT max(d.day) FROM customer_days d WHERE d.customer_id = a.customer_id AND d.day < a.day), '-infinity'),
+        first_at, last_at
+    FROM (
+        SELECT e.customer_id, (e.created_at AT TIME ZONE b.zone)::date AS day, min(e.created_at) AS first_at,
+            max(e.created_at) AS last_at
+        FROM analytics_events e CROSS JOIN reporting_basis b
+        WHERE e.customer_id IS NOT NULL
+            AND e.event_type IN ('page_view', 'product_view', 'add_to_cart', 'remove_from_cart', 'checkout', 'purchase',
+                                 'customer_login', 'customer_registered')
+            AND (e.tableoid, e.ctid) NOT IN (SELECT part, row_id FROM pending_rows())
+        GROUP BY 1, 2
+    ) a
+    WHERE day >= first;
+$$;
+
+-- Counts in another currency or by other days from now on. Everything is made again in the one transaction, so
+-- that answers are of the one or of the other; customers' days and counts of events only where the rows of
+-- analytics_events are there. False: somebody else projects now, ask again.
+CREATE FUNCTION rebase(new_currency text, new_decimals integer, new_zone text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    was     reporting_basis;
+    first   date;
+    until   date;
+    raw     timestamptz;
+    raw_day date;
+BEGIN
+    SELECT * INTO was FROM reporting_basis;
+    IF (was.currency, was.decimals, was.zone) = (new_currency, new_decimals, new_zone) THEN
+        RETURN true;
+    END IF;
+    IF NOT pg_try_advisory_xact_lock(7023194586012448) THEN
+        RETURN false;
+    END IF;
+    UPDATE reporting_basis SET currency = new_currency, decimals = new_decimals, zone = new_zone;
+    IF was.zone <> new_zone THEN
+        -- The first month whose rows are there; nothing is older where nothing has been archived.
+        SELECT to_date(min(right(inhrelid::regclass::text, 7)), 'YYYY_MM')::timestamp AT TIME ZONE 'UTC' INTO raw
+        FROM pg_inherits WHERE inhparent = 'analytics_events'::regclass;
+        raw_day := '-infinity';
+        IF EXISTS (SELECT FROM customer_days WHERE first_at < raw) THEN
+            raw_day := (raw AT TIME ZONE new_zone)::date + 1;
+        END IF;
+        PERFORM make_customer_days(raw_day);
+    END IF;
+    SELECT min(day), max(day) + 2 INTO first, until
+    FROM (
+        SELECT day FROM sales_days UNION SELECT day FROM session_days UNION SELECT day FROM active_days
+        UNION SELECT day FROM product_days UNION SELECT day FROM customer_days
+    ) d;
+    first := first - 1;
+    IF was.zone <> new_zone THEN
+        PERFORM make_counts(greatest(first, raw_day, (raw AT TIME ZONE new_zone)::date + 1), until);
+    END IF;
+    PERFORM make_sums(first, until);
+    RETURN true;
+END
+$$;
