@@ -94,49 +94,7 @@ static void on_bulk(struct ingest_request *r, void *ctx)
 	reply_bulk(ctx, r);
 }
 
-/* A TopicEventBulkRequestEntry: its id, and the event (bytes are a CloudEvent's text). */
-static bool read_entry(struct slice wire, struct slice *id, struct topic_event *e, struct slice *bytes)
-{
-	struct wire w = wire_of(wire);
-	struct wire_field f;
-	bool good = true;
-
-	while (wire_next(&w, &f)) {
-		if (f.type != WIRE_BYTES)
-			continue;
-		if (f.number == 1)
-			*id = f.bytes;
-		else if (f.number == 2)
-			*bytes = f.bytes;
-		else if (f.number == 3)
-			good = topic_event_read(f.bytes, true, e);
-	}
-	return good && !w.bad;
-}
-
-struct bulk {
-	struct slice topic, path;
-	uint32_t n;
-};
-
-/* What stands around the entries, and how many there are. */
-static bool read_bulk(struct slice wire, struct bulk *b)
-{
-	struct wire w = wire_of(wire);
-	struct wire_field f;
-
-	while (wire_next(&w, &f)) {
-		if (f.number == 2)
-			b->n++;
-		else if (f.number == 4 && f.type == WIRE_BYTES)
-			b->topic = f.bytes;
-		else if (f.number == 7 && f.type == WIRE_BYTES)
-			b->path = f.bytes;
-	}
-	return !w.bad && b->n <= MAX_ENTRIES;
-}
-
-static void take_entries(struct ingest_request *r, struct delivery *d, const struct bulk *b)
+static void take_entries(struct ingest_request *r, struct delivery *d, const struct topic_bulk *b)
 {
 	struct slice route = b->path.n ? b->path : SLICE("OnBulkTopicEvent");
 	struct wire w = wire_of(d->call->request);
@@ -149,7 +107,7 @@ static void take_entries(struct ingest_request *r, struct delivery *d, const str
 
 		if (f.number != 2)
 			continue;
-		if (read_entry(f.bytes, &d->entry_ids[i], &e, &bytes) && !bytes.p)
+		if (topic_entry_read(f.bytes, &d->entry_ids[i], &e, &bytes) && !bytes.p)
 			take(r, &e, route);
 		else
 			ingest_json(r, bytes.p ? bytes : f.bytes, route);
@@ -160,12 +118,12 @@ static void take_entries(struct ingest_request *r, struct delivery *d, const str
 void dapr_on_bulk_topic_event(struct call *c, const ProtobufCMessage *req)
 {
 	struct delivery *d = arena_zalloc(&c->arena, sizeof(*d));
-	struct bulk b = { .n = 0 };
+	struct topic_bulk b = { .n = 0 };
 	struct ingest_bill bill = { .bytes = c->request.n };
 	struct ingest_request *r;
 
 	(void)req;
-	if (!read_bulk(c->request, &b)) {
+	if (!topic_bulk_read(c->request, &b) || b.n > MAX_ENTRIES) {
 		call_fail_code(c, ERR_INVALID, "the message cannot be decoded, or holds over 5000 entries");
 		return;
 	}
