@@ -6,6 +6,7 @@ import grpc
 
 from fixture import events as shop
 from fixture.dapr import bulk, topic_event
+from fixture.schemas import event_of, published, required
 from fixture.service import failure
 
 MAIL, IP4, IP6 = "wren.canary@example.com", "198.51.100.78", "2001:db8:aaaa:bbbb:cccc::78"
@@ -24,29 +25,6 @@ PERSON = {
     "user_agent": AGENT,
 }
 DEEP = {"a": [{"b": {"c": [[{"d": PERSON, "note": TEXT, TEXT: 1}]]}}], **PERSON}
-KNOWN = {
-    "currency": "USD",
-    "quantity": 1,
-    "page_url": "/p",
-    "new_status": "SHIPPED",
-    "items": [{"product_id": "p-1", "quantity": 1}],
-}
-
-
-def required(schema, version):
-    """A value for each field that the type asks for."""
-    names = list(schema["required"])
-    for rule in schema.get("allOf", []):
-        names += rule.get("anyOf", [{}])[0].get("required", [])
-    money = {"v1": 1.5, "v2": {"amount": 150, "currency": "USD"}}[version]
-    return {n: money if n.endswith("amount") else KNOWN.get(n, f"{n}-1") for n in names}
-
-
-def base(topic, schema, version, **fields):
-    event = shop.page_view()
-    ids = {k: event["data"][k] for k in ("event_id", "timestamp")}
-    data = {**ids, **required(schema, version), "schema_version": version, **fields}
-    return {**event, "type": topic, "topic": topic, "data": data}
 
 
 def canaries(topic, schema, version):
@@ -54,18 +32,18 @@ def canaries(topic, schema, version):
     fields = set(schema["properties"]) - {"schema_version", "event_id", "timestamp"}
     context = schema["properties"].get("context", {}).get("properties", {})
     free = {f: TEXT for f in fields - set(required(schema, version)) - {"context"}}
-    yield base(topic, schema, version, **PERSON)
-    yield base(topic, schema, version, more=DEEP, free_text=TEXT, **{TEXT: TEXT})
-    yield base(topic, schema, version, **{**free, **PERSON})
+    yield event_of(topic, schema, version, **PERSON)
+    yield event_of(topic, schema, version, more=DEEP, free_text=TEXT, **{TEXT: TEXT})
+    yield event_of(topic, schema, version, **{**free, **PERSON})
     for f in sorted(fields):
-        yield base(topic, schema, version, **{f: TEXT})
-        yield base(topic, schema, version, **{f: DEEP})
-        yield base(topic, schema, version, **{f: [TEXT, PERSON]})
+        yield event_of(topic, schema, version, **{f: TEXT})
+        yield event_of(topic, schema, version, **{f: DEEP})
+        yield event_of(topic, schema, version, **{f: [TEXT, PERSON]})
     for f in sorted(context):
-        yield base(topic, schema, version, context={"session_id": "s", f: TEXT})
+        yield event_of(topic, schema, version, context={"session_id": "s", f: TEXT})
     if topic.startswith("customer."):
-        yield base(topic, schema, version, name=NAME)
-        yield base(topic, schema, version, **{"name": {"full": NAME}})
+        yield event_of(topic, schema, version, name=NAME)
+        yield event_of(topic, schema, version, **{"name": {"full": NAME}})
 
 
 def broken(event):
@@ -113,13 +91,10 @@ def send_everywhere(s, event):
 
 def test_she_is_nowhere(launch, db):
     service, answers, events = launch(db, log_level="debug"), [], []
-    listed = service.call("api.analytics.v1.AdminService/ListSchemas").schemas
-    schemas = [(s.topic, json.loads(s.json_schema), s.version) for s in listed]
+    schemas = published(service)
     assert len({s[0] for s in schemas}) == 24
     for topic, schema, version in schemas:
-        plain = base(topic, schema, version)
-        if topic == "orders.order.status_changed":
-            plain["data"]["new_status"] = "PENDING"
+        plain = event_of(topic, schema, version)
         answer = service.deliver(plain, "/events/orders")
         assert answer["result"] == "stored", (plain["data"], answer)
         mine = list(canaries(topic, schema, version))
