@@ -4,6 +4,11 @@
 
 #include "storage/job_run.h"
 
+job_fn anomaly_detection;
+job_fn cohorts;
+job_fn customer_segments;
+job_fn daily_aggregation;
+job_fn hourly_aggregation;
 job_fn partition_maintenance;
 job_fn reconciliation;
 

@@ -121,9 +121,8 @@ static enum err_code begin(struct run *run, struct entry *n, int64_t slot_us, co
 				     .begun = on_begun, .ended = on_ended, .owner = run };
 	if (day)
 		snprintf(run->run.day, sizeof(run->run.day), "%s", day);
-	else
-		schedule_date(slot_us, n->job->days_back, run->run.day);
-	run->run.whole_day = day != NULL;
+	else /* what comes every n minutes is about the time before */
+		schedule_date(n->job->when.kind == EVERY ? slot_us - 1 : slot_us, n->job->days_back, run->run.day);
 	c = job_run_take(&run->run, e);
 	if (c)
 		run->entry = NULL;
@@ -370,6 +369,9 @@ struct scheduler *scheduler_destroy(struct scheduler *s)
 	if (!s)
 		return NULL;
 	loop_timer_stop(s->place->loop, &s->look);
+	for (unsigned i = 0; i < MAX_RUNS + MAX_ASKED; i++)
+		if (s->runs[i].entry && s->runs[i].begun)
+			job_run_reset(&s->runs[i].run);
 	for (size_t i = 0; i < s->control.n; i++)
 		loop_periodic_stop(s->place->loop, &s->entries[i].at_slot);
 	buf_reset(&s->names);

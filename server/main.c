@@ -3,8 +3,10 @@
 #include "jobs/projector.h"
 #include "jobs/scheduler.h"
 #include "server/admin/letter_retry.h"
+#include "server/admin/pii_jobs.h"
 #include "server/dev/dev.h"
 #include "server/ingest/money.h"
+#include "server/orders/order_client.h"
 #include "server/reactor.h"
 #include "server/services.h"
 #include "server/supervisor.h"
@@ -143,7 +145,8 @@ struct jobs {
 	struct scheduler *scheduler;
 	struct letter_retry *letters;
 	struct projector *projector;
-	struct job_work work[2];
+	struct pii_jobs *pii;
+	struct job_work work[4];
 };
 
 /* The one run of the command `job`; one a process. */
@@ -234,7 +237,9 @@ static void stop_jobs(void *jobs)
 	struct jobs *j = jobs;
 
 	scheduler_destroy(j->scheduler);
+	order_client_destroy(j->place.orders);
 	letter_retry_stop(j->letters);
+	pii_jobs_destroy(j->pii);
 	projector_stop(j->projector);
 	free(j);
 }
@@ -256,9 +261,12 @@ static enum err_code start_jobs(struct services *s, void **out, struct err *e)
 
 	if (!j)
 		return err_set(e, ERR_QUOTA, "no memory for the jobs");
-	j->place = (struct job_place){ s->conf, s->loop, s->queries, s->job_queries ? s->job_queries : s->queries };
-	if (!(rc = letter_retry_start(&j->letters, s, e))) {
+	j->place = (struct job_place){ s->conf, s->loop, s->queries, s->job_queries ? s->job_queries : s->queries, NULL };
+	if (!(rc = letter_retry_start(&j->letters, s, e)) && !(rc = order_client_create(&j->place.orders, s, e)) &&
+	    !(rc = pii_jobs_create(&j->pii, s, e))) {
 		j->work[0] = (struct job_work){ "dead_letter_retry", letter_retry_job, j->letters };
+		j->work[1] = (struct job_work){ "pii_backfill", pii_backfill, j->pii };
+		j->work[2] = (struct job_work){ "pii_audit", pii_audit, j->pii };
 		rc = scheduler_create(&j->scheduler, &j->place, j->work, s->conf->jobs, e);
 	}
 	if (rc || (rc = projector_start(&j->projector, s->conf,

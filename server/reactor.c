@@ -1,6 +1,7 @@
 #include "server/reactor.h"
 
 #include "server/admin/erasure_watch.h"
+#include "server/admin/letter_census.h"
 #include "server/admin/schema_registry.h"
 #include "server/http/http.h"
 #include "server/ingest/ingest.h"
@@ -30,10 +31,10 @@ struct reactor {
 	void *jobs;
 	struct conf job_conf;      /* as all others, but for the statement timeout */
 	struct key_reload *key_reload;
+	struct letter_census *letter_census;
 	struct cq *cq;
 	struct server *server;
 	struct http *http;
-	unsigned index;
 	struct err failed;         /* why a door could not be opened */
 	ev_signal term, intr;
 	ev_timer opening;          /* until the doors are open: is there something to answer with yet */
@@ -71,7 +72,7 @@ static enum err_code open_doors(struct reactor *r, struct err *e)
 	if (!rc && with_doors == DOORS_ALL)
 		rc = server_create(&r->server, r->cq, s, s->conf->listen_address, s->conf->grpc_port, e);
 	if (!rc && with_doors == DOORS_ALL)
-		log_info("reactor", "worker %u serves gRPC on %u and HTTP on %u", r->index, s->conf->grpc_port,
+		log_info("reactor", "worker %u serves gRPC on %u and HTTP on %u", s->worker, s->conf->grpc_port,
 			 s->conf->http_port);
 	return rc;
 }
@@ -196,6 +197,7 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 	    (rc = ingest_create(&s->ingest, conf, s->loop, s->events, e)) ||
 	    (rc = schema_registry_create(&s->schemas, s, e)) || (rc = erasure_watch_create(&s->erasures, s, e)) ||
 	    (rc = realtime_create(&s->realtime, s, e)) ||
+	    (rc = letter_census_start(&r->letter_census, s, e)) ||
 	    (rc = key_reload_start(&r->key_reload, s, e)) || (rc = reflection_init(e)))
 		return rc;
 	return with_jobs ? with_jobs->start(s, &r->jobs, e) : ERR_OK;
@@ -216,6 +218,7 @@ static void close_all(struct reactor *r)
 		with_jobs->stop(r->jobs);
 	r->http = http_destroy(r->http);
 	s->realtime = realtime_destroy(s->realtime);
+	r->letter_census = letter_census_stop(r->letter_census);
 	s->schemas = schema_registry_destroy(s->schemas);
 	s->erasures = erasure_watch_destroy(s->erasures);
 	s->ingest = ingest_destroy(s->ingest);
@@ -234,7 +237,7 @@ static void keep_some_memory(void)
 
 enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned workers, uint64_t begun_us, struct err *e)
 {
-	struct reactor r = { .index = index, .services.begun_us = begun_us };
+	struct reactor r = { .services.worker = index, .services.begun_us = begun_us };
 	enum err_code rc;
 
 	keep_some_memory();

@@ -86,7 +86,12 @@ const struct rpc rpcs[] = {
 	  LOCAL_ONLY },
 	{ ADMIN "ListReconciliationReports", &api__analytics__v1__list_reconciliation_reports_request__descriptor,
 	  admin_list_reconciliation_reports, NULL, RPC_QUERY_MS, NULL, LOCAL_ONLY },
+	{ ADMIN "ListAnomalies", &api__analytics__v1__list_anomalies_request__descriptor, admin_list_anomalies, NULL,
+	  RPC_QUERY_MS, NULL, LOCAL_ONLY },
 
+	{ ADMIN "ReplayEvents", NULL, NULL, &admin_replay_events, 0, NULL, LOCAL_ONLY },
+	{ ADMIN "RunPiiAudit", &api__analytics__v1__run_pii_audit_request__descriptor, admin_run_pii_audit, NULL,
+	  ERASE_MS, NULL, LOCAL_ONLY },
 	{ ADMIN "EraseCustomer", &api__analytics__v1__erase_customer_request__descriptor, admin_erase_customer, NULL,
 	  ERASE_MS, NULL, LOCAL_ONLY },
 

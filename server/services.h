@@ -26,13 +26,14 @@ struct services {
 	struct offload *offload;
 	struct event_store *events;
 	struct pool *queries;
-	struct pool *job_queries;                 /* for long statements of jobs; NULL: connections are few, they take queries */
+	struct pool *job_queries;                 /* for long statements of jobs; NULL: there are too few connections */
 	struct ingest *ingest;
 	struct schema_registry *schemas;
 	struct realtime *realtime;
 	struct erasure_watch *erasures;
 	bool (*ready)(const struct services *s);  /* takes calls: PostgreSQL is there and we are not draining */
 	bool draining;
+	unsigned worker;                          /* this one's number, from 0 */
 	uint64_t begun_us;                        /* clock_mono_us() when the service was started */
 	struct ceilings ceilings;
 	bool only_health;                         /* HTTP answers nothing but health and metrics */

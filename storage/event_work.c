@@ -169,6 +169,17 @@ static enum err_code send_range(struct work *w, struct range r, uint32_t rows)
 	return c;
 }
 
+/* Nothing else is being stored. */
+static bool is_alone(const struct work *w)
+{
+	const struct event_store *s = w->conn->store;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->nconns; i++)
+		n += works_of(&s->conns[i]);
+	return n == 1;
+}
+
 /* The same for a single row, whose attributes are the parameters: its batch and arrays would be most of the work. */
 static enum err_code send_one(struct work *w, const struct batch_entry *e)
 {
@@ -187,7 +198,11 @@ static enum err_code send_one(struct work *w, const struct batch_entry *e)
 		binary[i] = 1;
 	}
 	w->unit.done = on_stored;
-	return pgq_submit(&w->conn->q, &w->unit, &st, 1);
+	if (pgq_submit(&w->conn->q, &w->unit, &st, 1))
+		return ERR_STORE;
+	if (is_alone(w))
+		pgq_expect(&w->conn->q);
+	return ERR_OK;
 }
 
 static enum err_code send_digests(struct work *w, uint32_t keys)

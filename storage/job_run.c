@@ -54,8 +54,7 @@ static void finish(struct job_run *r)
 		settle(r);
 		return;
 	}
-	buf_reset(&r->detail);
-	arena_reset(&r->arena);
+	job_run_reset(r);
 	r->ended(r, r->why, &r->failure);
 }
 
@@ -121,6 +120,13 @@ void job_run_stop(struct job_run *r, enum err_code why)
 		pool_cancel(r->place->work, &r->tx);
 	else if (r->on_stop)
 		r->on_stop(r);
+}
+
+void job_run_reset(struct job_run *r)
+{
+	loop_timer_stop(r->place->loop, &r->renewal);
+	buf_reset(&r->detail);
+	arena_reset(&r->arena);
 }
 
 /* --- its transactions --- */

@@ -19,6 +19,7 @@ enum {
 	JOB_ARENA_BYTES = 4 << 20,
 };
 
+struct order_count;
 struct job_run;
 typedef void job_fn(struct job_run *r);
 
@@ -28,6 +29,7 @@ struct job_place {
 	struct loop *loop;
 	struct pool *leases;         /* takes, renews, settles */
 	struct pool *work;           /* the jobs' own statements, which may take long */
+	struct order_count *orders;  /* storage/order_count.h; NULL: there is nobody to ask */
 };
 
 struct job_run {
@@ -38,7 +40,6 @@ struct job_run {
 	void *ctx;                   /* the work's */
 	int64_t slot_us;             /* since 1970 UTC */
 	char day[16];                /* the business day it is about: 2026-11-23 */
-	bool whole_day;              /* asked for by hand for all of `day`, not for the time before the slot */
 	bool by_hand;
 	uint32_t timeout_s;
 	/* Once each. begun: whether it was taken; if it was not, or c says why that is not known, nothing follows. */
@@ -69,6 +70,8 @@ struct job_run {
 MUST_CHECK enum err_code job_run_take(struct job_run *r, struct err *e);
 /* The end is near: its work is told; what did not end by itself is given back for another to take. */
 void job_run_stop(struct job_run *r, enum err_code why);
+/* When the loop and the pools are gone: frees what the run still holds. */
+void job_run_reset(struct job_run *r);
 
 /* For the work: statements and the look at the fencing number in one transaction; then next, with their results,
  * which goes on with another one or ends the run. next NULL: that is the end. If it fails the run ends. */

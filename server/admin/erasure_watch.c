@@ -6,6 +6,7 @@
 #include "server/services.h"
 #include "storage/base/clock.h"
 #include "storage/base/log.h"
+#include "storage/base/metrics.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -118,6 +119,7 @@ static void on_looked(struct pool_query *q, enum err_code c, PGresult *const *re
 		w->ready = true;
 	}
 	take_up(w, results[0]);
+	metric_set(metric_get(M_PII_FINDINGS, "", ""), strtod(PQgetvalue(results[0], 0, 3), NULL));
 	after_look(w);
 }
 

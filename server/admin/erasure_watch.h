@@ -1,5 +1,5 @@
 /* server/admin/erasure_watch.h -- keeps this worker's idea of who was erased as PostgreSQL has it, and takes up
- * erasures that nobody is at: their second round, and those whose worker died.
+ * erasures that nobody is at: their second round, and those whose worker died. Tells metrics of the last audit.
  * A look every 2 seconds, as schema_registry does.
  * Memory: 72 bytes an identity, twice while they are replaced. Threads: the reactor. Blocking: never.
  * Errors: what is known stays in force while PostgreSQL is away. */

@@ -206,14 +206,18 @@ static void judge_all(struct letter_run *r, const PGresult *p)
 static void feed(struct letter_run *r, const PGresult *p)
 {
 	struct ingest_request *q;
-	size_t bytes = 0;
+	struct ingest_bill bill = { .source = share_source(0, SLICE("dead letters")) };
 
-	for (unsigned i = 0; i < r->n; i++)
-		bytes += r->fates[i] == FATE_NOT_RETRYABLE ? 0 : (size_t)PQgetlength(p, (int)i, 4);
+	for (unsigned i = 0; i < r->n; i++) {
+		if (r->fates[i] == FATE_NOT_RETRYABLE)
+			continue;
+		bill.events++;
+		bill.bytes += (size_t)PQgetlength(p, (int)i, 4);
+	}
 	r->fed = 0;
-	if (bytes)
-		r->code = ingest_open(r->services->ingest, bytes, on_settled, r, &q, &r->failure);
-	if (!bytes || r->code) {
+	if (bill.events)
+		r->code = ingest_open(r->services->ingest, &bill, on_settled, r, &q, &r->failure);
+	if (!bill.events || r->code) {
 		record(r);
 		return;
 	}

@@ -7,6 +7,7 @@
 #include "server/http/page_http.h"
 #include "server/http/realtime_http.h"
 #include "server/http/subscribe_http.h"
+#include "server/openapi/openapi.h"
 
 #define DELIVERY(topic)                                                                   \
 	{                                                                                 \
@@ -34,6 +35,7 @@ const struct http_route http_routes[] = {
 	{ "GET", "/health/live", health_live_get, 0, NULL },
 	{ "GET", "/health/ready", health_ready_get, 0, NULL },
 	{ "GET", "/metrics", metrics_http_get, 0, NULL },
+	{ "GET", "/openapi.json", openapi_get, 0, NULL },
 	{ "GET", "/", page_index_get, 0, NULL },
 	{ "GET", "/page/dashboard.css", page_style_get, 0, NULL },
 	{ "GET", "/page/dashboard.js", page_script_get, 0, NULL },

@@ -5,9 +5,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <xxhash.h>
 
 enum {
 	ARENA_BYTES = 8 << 20,
@@ -343,6 +345,15 @@ struct slice http_body(const struct http_request *r)
 struct slice http_path(const struct http_request *r)
 {
 	return slice_of(r->path);
+}
+
+uint64_t http_peer(const struct http_request *r)
+{
+	const struct sockaddr *a =
+		MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+
+	return XXH3_64bits(a, a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+							: sizeof(struct sockaddr_in));
 }
 
 struct slice http_header(const struct http_request *r, const char *name)

@@ -4,6 +4,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/metrics.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,7 +36,7 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 		free(g);
 		return err_set(e, ERR_PRECONDITION, "PII_HMAC_KEY cannot be used: a key has 16 bytes or more");
 	}
-	g->limit_bytes = (size_t)c->ingest_queue_mib << 20;
+	g->share.limit = (size_t)c->ingest_queue_mib << 20;
 	g->ready_tail = &g->ready;
 	g->letters_tail = &g->letters_ready;
 	g->settled_tail = &g->settled;
@@ -48,6 +49,7 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 	g->batch_rows = metric_get(M_BATCH, "", "");
 	g->seconds = metric_get(M_INGEST, "", "");
 	g->suppressed = metric_get(M_SUPPRESSED, "", "");
+	conserve_start(&g->conserve, l, &g->in_flight);
 	*out = g;
 	return ERR_OK;
 }
@@ -75,6 +77,7 @@ struct ingest *ingest_destroy(struct ingest *g)
 
 	if (!g)
 		return NULL;
+	conserve_stop(&g->conserve);
 	while ((l = g->spare)) {
 		g->spare = l->next;
 		load_destroy(l);
@@ -92,45 +95,59 @@ bool ingest_quiet(const struct ingest *g)
 	return g->in_flight == 0 && !g->settled;
 }
 
-enum err_code ingest_open(struct ingest *g, size_t bytes, void (*done)(struct ingest_request *r, void *ctx),
-			  void *ctx, struct ingest_request **out, struct err *e)
+static enum err_code open_request(struct ingest *g, const struct ingest_bill *bill, struct ingest_request **out,
+				  struct err *e)
 {
 	struct ingest_request *r;
 
-	if (bytes > g->limit_bytes - (g->bytes < g->limit_bytes ? g->bytes : g->limit_bytes))
+	if (!share_take(&g->share, bill->source, bill->bytes))
 		return err_set(e, ERR_QUOTA, "too many events are under way; try again");
 	r = calloc(1, sizeof(*r));
-	if (!r)
+	if (r && !(r->outcomes = calloc(bill->events + 1, 1))) {
+		free(r);
+		r = NULL;
+	}
+	if (!r) {
+		share_give(&g->share, bill->source, bill->bytes);
 		return err_set(e, ERR_QUOTA, "no memory for the request");
-	*r = (struct ingest_request){ .ingest = g, .done = done, .ctx = ctx, .bytes = bytes, .pending = 1 };
+	}
+	r->ingest = g;
+	r->bill = *bill;
+	r->pending = 1;
 	arena_init(&r->arena, REQUEST_ARENA_BYTES);
-	g->bytes += bytes;
-	metric_set(g->queued, (double)g->bytes);
 	*out = r;
 	return ERR_OK;
 }
 
-/* Counts the next event of r in. False when there is no memory to remember its outcome. */
-static bool take(struct ingest_request *r, struct pending *of)
+enum err_code ingest_open(struct ingest *g, const struct ingest_bill *bill,
+			  void (*done)(struct ingest_request *r, void *ctx), void *ctx,
+			  struct ingest_request **out, struct err *e)
 {
-	struct ingest *g = r->ingest;
+	enum err_code rc = open_request(g, bill, out, e);
 
-	if (r->total == r->outcomes_cap) {
-		uint32_t cap = r->outcomes_cap ? r->outcomes_cap * 2 : 16;
-		uint8_t *p = realloc(r->outcomes, cap);
-
-		if (!p)
-			return false;
-		r->outcomes = p;
-		r->outcomes_cap = cap;
+	settle_receive(g, bill->events);
+	if (rc) {
+		settle_refuse(g, bill->events);
+		return rc;
 	}
-	r->outcomes[r->total] = OUT_PENDING;
-	*of = (struct pending){ r, settle_counters(g, "unknown"), r->total++ };
+	(*out)->done = done;
+	(*out)->ctx = ctx;
+	flush_show_queue(g);
+	return ERR_OK;
+}
+
+void ingest_refuse(struct ingest *g, uint32_t events)
+{
+	settle_receive(g, events);
+	settle_refuse(g, events);
+}
+
+/* The next event of r. */
+static struct pending take(struct ingest_request *r)
+{
+	assert(r->total < r->bill.events);
 	r->pending++;
-	g->in_flight++;
-	metric_add(g->received, 1);
-	metric_set(g->flying, (double)g->in_flight);
-	return true;
+	return (struct pending){ r, settle_counters(r->ingest, "unknown"), r->total++ };
 }
 
 static void reject(struct ingest *g, const struct event_in *in, const struct event_rules *rules,
@@ -205,12 +222,8 @@ static void ingest_one(struct ingest_request *r, decode_fn *decode, struct slice
 	struct event_in in = { 0 };
 	struct event_row row = { 0 };
 	struct rejection rej = { 0 };
-	struct pending of;
+	struct pending of = take(r);
 
-	if (!take(r, &of)) {
-		r->count[OUT_UNAVAILABLE]++;
-		return;
-	}
 	if (!g->schemas || !g->erased) { /* nobody can say yet what is asked of it */
 		settle(of, OUT_UNAVAILABLE, NULL, (struct slice){ 0 });
 		return;

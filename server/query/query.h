@@ -14,6 +14,7 @@ void query_overview(struct call *c, const ProtobufCMessage *req);
 /* GetRealTimeMetrics and StreamRealTimeMetrics: see realtime.h. */
 void query_realtime(struct call *c, const ProtobufCMessage *req);
 extern const struct stream_ops query_realtime_stream;
+
 /* GetRevenueAnalytics. */
 void query_revenue(struct call *c, const ProtobufCMessage *req);
 

@@ -41,6 +41,7 @@
 	X(log_level, LOG_LEVEL, "info", "debug, info, warn or error")                              \
 	X(business_timezone, BUSINESS_TIMEZONE, "UTC", "IANA zone of the business day")            \
 	X(reporting_currency, REPORTING_CURRENCY, "USD", "ISO 4217 code all money is answered in") \
+	X(order_service_addr, ORDER_SERVICE_ADDR, "", "host:port of the order service, which reconciliation asks for its own count; empty: not asked") \
 	X(pii_hmac_key_id, PII_HMAC_KEY_ID, "k1", "name of the key below; stored beside what it made")
 
 #define CONF_SECRETS(X)                                                                             \

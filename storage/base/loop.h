@@ -8,10 +8,20 @@
 
 #include <ev.h>
 #include <stdbool.h>
+#include <stdint.h>
+
+/* An answer that is expected at once. Until then the reactor thread looks for it itself while it has nothing
+ * else to do, as being woken by the polling thread would take longer than many an answer. */
+struct loop_await {
+	int fd;                       /* nobody else may wait for it to become readable meanwhile */
+	uint64_t until_us;            /* monotonic */
+	void (*over)(struct loop_await *a); /* once: fd is readable, or it is time */
+};
 
 struct loop {
 	struct ev_loop *ev;
 	bool changed; /* watchers changed since the polling thread last looked */
+	struct loop_await *await; /* at most one; set and taken back by its owner; NULL: none */
 };
 
 /* (Re)starts io on fd for events (EV_READ | EV_WRITE); 0 stops it. A no-op when nothing changes. */

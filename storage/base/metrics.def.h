@@ -6,11 +6,13 @@
 
 #define METRIC_TABLE(X)                                                                                      \
 	X(M_EVENTS, COUNTER, "events_total", "type", "result", "Events by verdict: stored, duplicate, rejected, refused") \
-	X(M_RECEIVED, COUNTER, "events_received_total", "", "", "Events taken in; equals the sum of verdicts and in flight") \
+	X(M_RECEIVED, COUNTER, "events_received_total", "", "", "Events that arrived; equals the sum of verdicts and in flight") \
 	X(M_IN_FLIGHT, GAUGE, "events_in_flight", "", "", "Events taken in and not answered yet")            \
+	X(M_GAP, GAUGE, "conservation_gap", "", "", "Events received less those settled and in flight: alarm when it is not 0") \
 	X(M_QUEUE_BYTES, GAUGE, "ingest_queue_bytes", "", "", "Memory held by events not answered yet; at its ceiling calls are refused") \
 	X(M_OUT_OF_ORDER, COUNTER, "out_of_order_total", "", "", "Events stored behind a later one of the same entity") \
 	X(M_REJECTIONS, COUNTER, "validation_rejections_total", "code", "topic", "Events that became dead letters") \
+	X(M_DEAD_LETTERS, GAUGE_MAX, "dead_letters", "topic", "status", "Dead letters that lie in the database, counted now and then; pending ones wait for somebody") \
 	X(M_BATCH, ROWS, "batch_size", "", "", "Rows a batch carried to PostgreSQL")                         \
 	X(M_INGEST, SECONDS, "ingest_seconds", "", "", "From a batch's first event to its commit")            \
 	X(M_DB_CONNS, GAUGE, "db_connections", "state", "", "Connections to PostgreSQL by state: connecting, ready, waiting") \
@@ -35,7 +37,10 @@
 	X(M_JOB_LAST_SUCCESS, GAUGE_MAX, "job_last_success_timestamp_seconds", "job", "", "When a job last succeeded, on any replica; too long ago for its schedule: see its runs") \
 	X(M_JOB_RUNS, COUNTER, "job_runs_total", "job", "result", "Runs of jobs: succeeded, failed, interrupted (run again)") \
 	X(M_JOB_SECONDS, SECONDS, "job_seconds", "job", "", "How long runs of jobs took") \
+	X(M_PROJECTION_REPAIRS, COUNTER, "projection_repairs_total", "table", "", "Rows of sums and counts that were found wrong and put right") \
+	X(M_ANOMALIES, COUNTER, "anomalies_total", "type", "", "Quarters of an hour with far more or fewer events than at this time of earlier days") \
 	X(M_RECONCILIATION_GAP, GAUGE_MAX, "reconciliation_gap_ratio", "type", "", "Share of the expected events of a day that is missing, by the last reconciliation; from 0.2 on they were lost somewhere") \
+	X(M_PII_FINDINGS, GAUGE_MAX, "pii_findings", "", "", "Fields with personal data in clear, by the last audit: run pii_backfill, then pii_audit again") \
 	X(M_SUPPRESSED, COUNTER, "events_suppressed_total", "", "", "Events of people who were erased, made nobody's on arrival")
 
 #endif

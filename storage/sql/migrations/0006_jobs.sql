@@ -78,3 +78,46 @@ CREATE TABLE reconciliation_reports (
     made_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (day, subject, event_type)
 );
+
+-- Quarters of an hour in which a type of event came far more or less often than at this time of earlier days.
+CREATE TABLE anomalies (
+    quarter    timestamptz NOT NULL,
+    event_type text        NOT NULL,
+    events     bigint      NOT NULL,
+    mean       numeric     NOT NULL,                -- of the same quarter of the days before
+    deviation  numeric     NOT NULL,                -- their standard deviation; not under the mean's root
+    z_score    numeric     NOT NULL,
+    PRIMARY KEY (quarter, event_type)
+);
+
+-- The customers of the last 12 months by recency, frequency and net revenue, as they were at the end of as_of.
+CREATE TABLE customer_segments (
+    customer_id    text    PRIMARY KEY,
+    as_of          date    NOT NULL,
+    recency        integer NOT NULL,                -- 1 to 5, the best
+    frequency      integer NOT NULL,
+    monetary       integer NOT NULL,
+    segment        text    NOT NULL,
+    lifetime_value numeric NOT NULL
+);
+CREATE INDEX customer_segments_segment ON customer_segments (segment);
+
+-- How large each segment was, week by week.
+CREATE TABLE segment_sizes (
+    as_of         date    NOT NULL,
+    segment       text    NOT NULL,
+    customers     bigint  NOT NULL,
+    average_value numeric NOT NULL,
+    PRIMARY KEY (as_of, segment)
+);
+
+-- Customers by the month of their first order, and what they did in it (month 0) and in the months after.
+CREATE TABLE cohorts (
+    cohort_month date    NOT NULL,                  -- its first day
+    month        integer NOT NULL,
+    customers    bigint  NOT NULL,                  -- of the cohort
+    buyers       bigint  NOT NULL,                  -- of these, with an order in that month
+    money        numeric NOT NULL,                  -- their orders', in the reporting currency
+    as_of        date    NOT NULL,                  -- the last day that counted
+    PRIMARY KEY (cohort_month, month)
+);

@@ -305,3 +305,215 @@ BEGIN
     END IF;
 END
 $$;
+
+-- A walk through everything that is stored, row by row, for personal data in clear: backfill rewrites it, audit
+-- counts it. One that was interrupted goes on where it was.
+CREATE TABLE pii_scans (
+    id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind        text        NOT NULL CHECK (kind IN ('backfill', 'audit')),
+    relation    text,                               -- where it is, NULL: at the beginning
+    at          tid         NOT NULL DEFAULT '(0,1)',
+    rows        bigint      NOT NULL DEFAULT 0,     -- looked at
+    findings    jsonb       NOT NULL DEFAULT '{}',  -- {table: {column: rows with personal data in clear}}
+    rewritten   bigint      NOT NULL DEFAULT 0,
+    left_alone  bigint      NOT NULL DEFAULT 0,     -- found, and could not be rewritten
+    started_at  timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz
+);
+CREATE INDEX pii_scans_of ON pii_scans (kind, id);
+
+-- The tables with text in them, those aside that hold nothing of events.
+CREATE FUNCTION pii_relations() RETURNS SETOF text LANGUAGE sql STABLE AS $$
+    SELECT DISTINCT c.oid::regclass::text
+    FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+    WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND NOT a.attisdropped
+      AND a.attnum > 0 AND a.atttypid IN ('text'::regtype, 'jsonb'::regtype)
+      AND c.relname NOT SIMILAR TO
+          '(schema|service|reporting|job|reconciliation|projection|pii|erasure|erased|event_schemas|fx_rates)%'
+$$;
+
+-- The next rows of a scan: their text as JSON, with place and version; at last a row without doc, whose place is
+-- where to go on. pages is how far it looks, and no further than 2 MiB of text and the row that goes beyond.
+CREATE FUNCTION pii_scan_rows(scan bigint, pages bigint)
+RETURNS TABLE (relation text, row_id tid, version text, doc text) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    s     pii_scans;
+    rel   text;
+    cols  text;
+    place point;
+    bytes bigint := 0;
+    r     record;
+BEGIN
+    SELECT * INTO STRICT s FROM pii_scans WHERE id = scan;
+    rel := coalesce(s.relation, (SELECT min(p COLLATE "C") FROM pii_relations() AS p));
+    place := s.at::text::point;
+    relation := rel;
+    IF to_regclass(rel) IS NOT NULL THEN
+        SELECT string_agg(format('%L, %I', attname, attname), ', ') INTO cols
+        FROM pg_attribute
+        WHERE attrelid = to_regclass(rel) AND attnum > 0 AND NOT attisdropped
+          AND atttypid IN ('text'::regtype, 'jsonb'::regtype);
+        FOR r IN EXECUTE format('SELECT ctid AS row_id, xmin::text AS version, jsonb_build_object(%s)::text AS doc FROM %s '
+                                'WHERE ctid >= $1 AND ctid < $2', cols, rel)
+                 USING s.at, format('(%s,0)', place[0]::bigint + pages)::tid LOOP
+            row_id := r.row_id;
+            version := r.version;
+            doc := r.doc;
+            RETURN NEXT;
+            bytes := bytes + octet_length(r.doc);
+            IF bytes > 2097152 THEN
+                place := r.row_id::text::point;
+                row_id := format('(%s,%s)', place[0]::bigint, place[1]::bigint + 1)::tid;
+                doc := NULL;
+                RETURN NEXT;
+                RETURN;
+            END IF;
+        END LOOP;
+    END IF;
+    row_id := format('(%s,1)', place[0]::bigint + pages)::tid;
+    doc := NULL;
+    RETURN NEXT;
+END
+$$;
+
+-- Writes what a scan has found in some rows ([{"r": place, "v": version, "d": {column: value}}]); a row that has
+-- changed meanwhile is left alone, and so is one whose events are set aside by the projector. Returns how many
+-- were written, or NULL when some are not projected yet: they are known by their places, and have to be waited for.
+CREATE FUNCTION pii_rewrite(rel regclass, changes jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    cols text;
+    rewrite text;
+    n    bigint;
+    one  jsonb;
+    here bigint;
+BEGIN
+    SELECT string_agg(quote_ident(attname), ', ') INTO cols
+    FROM pg_attribute
+    WHERE attrelid = rel AND attnum > 0 AND NOT attisdropped AND atttypid IN ('text'::regtype, 'jsonb'::regtype);
+    rewrite := format(
+        'WITH u AS MATERIALIZED (SELECT (c ->> ''r'')::tid AS row_id, c ->> ''v'' AS version, c -> ''d'' AS doc '
+        'FROM jsonb_array_elements($1) AS c), '
+        'held AS MATERIALIZED (SELECT u.row_id, m.set_aside FROM u JOIN projection_marks AS m '
+        'ON u.row_id = ANY (m.row_ids) WHERE m.part = %1$L::regclass), '
+        'changed AS (UPDATE %1$s AS t SET (%2$s) = (SELECT %2$s FROM jsonb_populate_record(t, u.doc)) FROM u '
+        'WHERE t.ctid = u.row_id AND t.xmin::text = u.version AND NOT EXISTS (SELECT FROM held WHERE NOT set_aside) '
+        'AND u.row_id NOT IN (SELECT row_id FROM held) RETURNING 1) '
+        'SELECT CASE WHEN NOT EXISTS (SELECT FROM held WHERE NOT set_aside) THEN (SELECT count(*) FROM changed) END',
+        rel, cols);
+    BEGIN
+        PERFORM pg_advisory_xact_lock(7023194586012448);
+        EXECUTE rewrite INTO n USING changes;
+        RETURN n;
+    EXCEPTION
+        WHEN lock_not_available THEN
+            RETURN NULL;
+        WHEN unique_violation THEN -- its anonymous form is there already
+            n := 0;
+    END;
+    FOR one IN SELECT * FROM jsonb_array_elements(changes) LOOP
+        BEGIN
+            EXECUTE rewrite INTO here USING jsonb_build_array(one);
+            n := n + coalesce(here, 0);
+        EXCEPTION WHEN unique_violation THEN
+            NULL;
+        END;
+    END LOOP;
+    RETURN n;
+END
+$$;
+
+-- Records what was found up to a place, and how far the scan has come: go on, busy (the same again), done.
+CREATE FUNCTION pii_scan_step(scan bigint, rel text, upto tid, seen bigint, hits jsonb, changes jsonb) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+    s pii_scans;
+    n bigint := 0;
+BEGIN
+    SELECT * INTO STRICT s FROM pii_scans WHERE id = scan FOR UPDATE;
+    IF s.kind = 'backfill' AND changes <> '[]' THEN
+        n := pii_rewrite(rel, changes);
+        IF n IS NULL THEN
+            RETURN 'busy';
+        END IF;
+        s.left_alone := s.left_alone + jsonb_array_length(changes) - n;
+    END IF;
+    IF hits <> '{}' THEN
+        s.findings := s.findings || jsonb_build_object(
+            CASE WHEN to_regclass(rel) IN (SELECT relid FROM pg_partition_tree('analytics_events'))
+                 THEN 'analytics_events' ELSE rel END,
+            (SELECT jsonb_object_agg(name, sum) FROM (
+                 SELECT key AS name, sum(value::bigint) FROM (
+                     SELECT * FROM jsonb_each_text(hits)
+                     UNION ALL
+                     SELECT * FROM jsonb_each_text(s.findings -> CASE
+                         WHEN to_regclass(rel) IN (SELECT relid FROM pg_partition_tree('analytics_events'))
+                         THEN 'analytics_events' ELSE rel END)) AS f
+                 GROUP BY 1) AS g));
+    END IF;
+    s.relation := rel;
+    s.at := upto;
+    IF rel IS NULL OR to_regclass(rel) IS NULL OR (upto::text::point)[0]::bigint * current_setting('block_size')::bigint
+                                                  >= pg_relation_size(to_regclass(rel)) THEN
+        s.at := '(0,1)';
+        s.relation := (SELECT min(p COLLATE "C") FROM pii_relations() AS p WHERE p COLLATE "C" > rel);
+    END IF;
+    UPDATE pii_scans
+    SET relation = s.relation, at = s.at, rows = s.rows + seen, findings = s.findings, rewritten = s.rewritten + n,
+        left_alone = s.left_alone, finished_at = CASE WHEN s.relation IS NULL THEN now() END
+    WHERE id = scan;
+    RETURN CASE WHEN s.relation IS NULL THEN 'done' ELSE 'go' END;
+END
+$$;
+
+-- Stored events once more through the projection, some pages of a month at a time.
+
+-- The months that hold events of [start, until), with their pages.
+CREATE FUNCTION replay_months(start timestamptz, until timestamptz) RETURNS TABLE (part text, pages bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT relid::regclass::text, pg_relation_size(relid) / current_setting('block_size')::bigint
+    FROM pg_partition_tree('analytics_events') AS t
+    JOIN pg_class AS c ON c.oid = t.relid
+    CROSS JOIN LATERAL regexp_match(pg_get_expr(c.relpartbound, c.oid), $r$FROM \('(.*)'\) TO \('(.*)'\)$r$) AS bounds
+    WHERE t.isleaf AND bounds[1]::timestamptz < until AND bounds[2]::timestamptz > start
+$$;
+
+-- Gives the events of [start, until) in these pages to the statements of a projector's step. dry: counts them only.
+-- Returns how many there are, and where to go on: NULL at the end.
+CREATE FUNCTION replay_events(start timestamptz, until timestamptz, from_part text, from_page bigint, pages bigint, dry boolean)
+RETURNS TABLE (events bigint, part text, page bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    rows_from tid := format('(%s,0)', from_page)::tid;
+    rows_to   tid := format('(%s,0)', from_page + pages)::tid;
+BEGIN
+    SELECT m.part, from_page + replay_events.pages INTO part, page
+    FROM replay_months(start, until) AS m WHERE m.part COLLATE "C" = from_part AND m.pages > from_page + replay_events.pages;
+    IF part IS NULL THEN
+        SELECT min(m.part COLLATE "C"), 0 INTO part, page FROM replay_months(start, until) AS m WHERE m.part COLLATE "C" > from_part;
+    END IF;
+    events := 0;
+    IF to_regclass(from_part) IS NULL THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF dry THEN
+        EXECUTE format('SELECT count(*) FROM %s WHERE ctid >= $1 AND ctid < $2 AND created_at >= $3 AND created_at < $4',
+                       from_part) INTO events USING rows_from, rows_to, start, until;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(7023194586012448);
+    EXECUTE format(
+        'INSERT INTO projecting (at, us, day, event_key, event_type, stage, session_id, customer_id, order_id, product_id, '
+        'amount, currency, status, items, properties) '
+        'SELECT e.created_at, (date_part(''epoch'', e.created_at) * 1000000)::bigint, (e.created_at AT TIME ZONE b.zone)::date, '
+        'e.event_key, e.event_type, '
+        'array_position(''{page_view,product_view,add_to_cart,checkout,purchase}''::text[], e.event_type), '
+        'e.session_id, e.customer_id, e.order_id, e.product_id, e.amount, e.currency, e.status, e.items, e.properties '
+        'FROM %s AS e CROSS JOIN reporting_basis AS b '
+        'WHERE e.ctid >= $1 AND e.ctid < $2 AND e.created_at >= $3 AND e.created_at < $4 '
+        'AND e.ctid NOT IN (SELECT row_id FROM pending_rows() AS w WHERE w.part = e.tableoid)', from_part)
+        USING rows_from, rows_to, start, until;
+    GET DIAGNOSTICS events = ROW_COUNT;
+    RETURN NEXT;
+END
+$$;

@@ -7,40 +7,49 @@ CREATE INDEX returns_completed_at ON returns (completed_at) WHERE completed_at I
 -- Distinct customers with an own action in [start, until). Whole business days come from active_days; of the two
 -- days that the range cuts, the first and last action of each customer tell who acted within. A range within one
 -- day can lie between a customer's first and last action: then the events themselves are asked.
-CREATE FUNCTION active_customers(start timestamptz, until timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$
-    WITH days AS MATERIALIZED (
-        SELECT w.*, (start AT TIME ZONE b.zone)::date AS head_day, (until AT TIME ZONE b.zone)::date AS tail_day
-        FROM reporting_basis b, whole_days(start, until) w
-    ), edge AS (
-        SELECT c.customer_id
-        FROM days d JOIN customer_days c ON c.day = d.head_day
-        WHERE d.head_day < d.tail_day AND start < d.head_until AND c.last_at >= start
-        UNION
-        SELECT c.customer_id
-        FROM days d JOIN customer_days c ON c.day = d.tail_day
-        WHERE d.head_day < d.tail_day AND (d.first_day IS NULL OR d.tail_from < until) AND c.first_at < until
-        UNION
-        SELECT c.customer_id
-        FROM days d JOIN customer_days c ON c.day = d.head_day
-        WHERE d.head_day = d.tail_day
-            AND (c.first_at >= start AND c.first_at < until OR c.last_at >= start AND c.last_at < until)
-        UNION
-        SELECT e.customer_id
-        FROM analytics_events e
-        WHERE (SELECT head_day = tail_day FROM days) AND e.customer_id IS NOT NULL
-            AND e.created_at >= start AND e.created_at < until
-            AND e.event_type IN ('page_view', 'product_view', 'add_to_cart', 'remove_from_cart', 'checkout', 'purchase',
-                                 'customer_login', 'customer_registered')
-    )
-    SELECT
-        (SELECT coalesce(sum(a.customers), 0)::bigint
-         FROM days d JOIN active_days a ON a.day >= d.first_day AND a.day < d.after_day AND a.previous_day < d.first_day)
+CREATE FUNCTION active_customers(start timestamptz, until timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    zone     text := (SELECT b.zone FROM reporting_basis b);
+    head_day date := (start AT TIME ZONE zone)::date;
+    tail_day date := (until AT TIME ZONE zone)::date;
+    whole    record;
+BEGIN
+    SELECT * INTO whole FROM whole_days(start, until);
+    IF head_day = tail_day THEN
+        RETURN (
+            SELECT count(*)
+            FROM (
+                SELECT c.customer_id
+                FROM customer_days c
+                WHERE c.day = head_day
+                    AND (c.first_at >= start AND c.first_at < until OR c.last_at >= start AND c.last_at < until)
+                UNION
+                SELECT e.customer_id
+                FROM analytics_events e
+                WHERE e.created_at >= start AND e.created_at < until AND e.customer_id IS NOT NULL
+                    AND e.event_type IN ('page_view', 'product_view', 'add_to_cart', 'remove_from_cart', 'checkout',
+                                         'purchase', 'customer_login', 'customer_registered')
+            ) c);
+    END IF;
+    RETURN
+        (SELECT coalesce(sum(a.customers), 0)
+         FROM active_days a
+         WHERE a.day >= whole.first_day AND a.day < whole.after_day AND a.previous_day < whole.first_day)
         + (SELECT count(*)
-           FROM edge e CROSS JOIN days d
+           FROM (
+               SELECT c.customer_id
+               FROM customer_days c
+               WHERE c.day = head_day AND start < whole.head_until AND c.last_at >= start
+               UNION
+               SELECT c.customer_id
+               FROM customer_days c
+               WHERE c.day = tail_day AND (whole.first_day IS NULL OR whole.tail_from < until) AND c.first_at < until
+           ) edge
            WHERE NOT EXISTS (
                SELECT FROM customer_days i
-               WHERE i.customer_id = e.customer_id AND i.day >= d.first_day AND i.day < d.after_day
-                   AND i.first_at IS NOT NULL))
+               WHERE i.customer_id = edge.customer_id AND i.day >= whole.first_day AND i.day < whole.after_day
+                   AND i.first_at IS NOT NULL));
+END
 $$;
 
 -- Units of each product sold in [start, until).

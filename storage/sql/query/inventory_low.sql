@@ -1,6 +1,6 @@
 -- Products at or under their minimum stock, the most urgent first: how long they last at the pace of the range.
--- $1 start and $2 end of the range, $3 zone, $4 warehouses and $5 categories or NULL: all. What a single warehouse sold
--- is not known.
+-- $1 start and $2 end of the range, $3 zone, $4 warehouses and $5 categories or NULL: all. What each warehouse sold
+-- is not known: of some of them there is no pace.
 WITH product AS (
     SELECT product, min(product_id) AS product_id, min(name) AS name, min(product_sku) AS sku,
         sum(quantity) AS quantity, sum(minimum_stock) AS minimum_stock
@@ -13,7 +13,7 @@ WITH product AS (
         - ($1::timestamptz AT TIME ZONE $3::text)::date + 1 AS days
 )
 SELECT p.product_id, p.name, p.sku, round(p.quantity) AS current_stock, round(p.minimum_stock) AS minimum_stock,
-    CASE WHEN $4::text[] IS NULL THEN (p.quantity / nullif(u.units / r.days, 0))::float8 END AS days_of_supply
+    CASE WHEN NOT EXISTS (SELECT FROM stock WHERE warehouse_id <> ALL ($4::text[])) THEN (p.quantity / nullif(u.units / r.days, 0))::float8 END AS days_of_supply
 FROM product p
 CROSS JOIN range r
 LEFT JOIN units_sold($1::timestamptz, $2::timestamptz) u ON u.product_id = p.product

@@ -1,5 +1,5 @@
 -- What lies in the warehouses asked for, and how often it was sold over in the range.
--- $1 start and $2 end of the range, $3 warehouses and $4 categories or NULL: all. What a single warehouse sold is not
+-- $1 start and $2 end of the range, $3 warehouses and $4 categories or NULL: all. What each warehouse sold is not
 -- known: of some of them there is no turnover.
 WITH line AS MATERIALIZED (
     SELECT *
@@ -16,7 +16,7 @@ SELECT
     (SELECT sum(value) FROM line) AS total_stock_value,
     count(*) FILTER (WHERE quantity <= 0) AS out_of_stock_products,
     count(*) FILTER (WHERE quantity <= minimum_stock) AS low_stock_products,
-    CASE WHEN $3::text[] IS NULL THEN
+    CASE WHEN NOT EXISTS (SELECT FROM stock WHERE warehouse_id <> ALL ($3::text[])) THEN
         (SELECT coalesce(sum(units), 0)::float8
          FROM units_sold($1::timestamptz, $2::timestamptz)
          WHERE product_id IN (SELECT product FROM line))

@@ -1,6 +1,6 @@
 -- Stock of each category: how often it was sold over in the range, and how long it lasts at that pace.
--- $1 start and $2 end of the range, $3 zone, $4 warehouses and $5 categories or NULL: all. What a single warehouse sold
--- is not known.
+-- $1 start and $2 end of the range, $3 zone, $4 warehouses and $5 categories or NULL: all. What each warehouse sold
+-- is not known: of some of them there is no turnover and no pace.
 WITH line AS MATERIALIZED (
     SELECT *
     FROM stock_lines
@@ -12,7 +12,7 @@ WITH line AS MATERIALIZED (
     SELECT p.category, NULL, NULL, NULL, u.units
     FROM (SELECT DISTINCT product, category FROM line) p
     JOIN units_sold($1::timestamptz, $2::timestamptz) u ON u.product_id = p.product
-    WHERE $4::text[] IS NULL
+    WHERE NOT EXISTS (SELECT FROM stock WHERE warehouse_id <> ALL ($4::text[]))
 ), total AS (
     SELECT category, sum(quantity) AS quantity, sum(value) AS value, sum(average) AS average,
         coalesce(sum(units), 0)::float8 AS units
@@ -23,7 +23,8 @@ WITH line AS MATERIALIZED (
         - ($1::timestamptz AT TIME ZONE $3::text)::date + 1 AS days
 )
 SELECT t.category,
-    CASE WHEN $4::text[] IS NULL THEN t.units / nullif(t.average, 0) END AS turnover_rate,
+    CASE WHEN NOT EXISTS (SELECT FROM stock WHERE warehouse_id <> ALL ($4::text[])) THEN t.units / nullif(t.average, 0) END
+        AS turnover_rate,
     t.quantity::float8 / nullif(t.units / r.days, 0) AS days_of_supply,
     t.value AS stock_value
 FROM total t, range r
