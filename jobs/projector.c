@@ -13,7 +13,7 @@
 
 enum {
 	STEP_MARKS = 4096,
-	STEP_ROWS = 20000,
+	STEP_ROWS = 8000,
 	BASIS_PATIENCE_MS = 3600000, /* another currency or zone: all is made again */
 };
 

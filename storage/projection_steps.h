@@ -6,7 +6,7 @@
 #define STORAGE_PROJECTION_STEPS_H
 
 #define PROJECTION_STEPS(MERGE, ONCE)                                                            \
-	MERGE("project_orders_merge") MERGE("project_orders") \
+	MERGE("project_rest") MERGE("project_orders_merge") MERGE("project_orders") \
 	MERGE("project_sale_changes") MERGE("project_sessions_merge") \
 	MERGE("project_sessions") MERGE("project_session_days") \
 	MERGE("project_customers") MERGE("project_customer_days") \

@@ -233,7 +233,9 @@ static void print_parameters(struct document *d, const char *input)
 		buf_printf(d->out, "%s{\"name\":\"%s\",\"in\":\"query\",\"description\":", i ? "," : "", name);
 		print_text(d->out, field_comment(&m, i));
 		if (is_repeated(f))
-			buf_printf(d->out, ",\"style\":\"form\",\"explode\":true,\"schema\":{\"type\":\"array\",\"items\":{%s}}}",
+			buf_printf(d->out,
+				   ",\"style\":\"form\",\"explode\":true,"
+				   "\"schema\":{\"type\":\"array\",\"items\":{%s}}}",
 				   scalar_schema(f));
 		else
 			buf_printf(d->out, ",\"schema\":{%s}}", scalar_schema(f));

@@ -124,7 +124,7 @@ LANGUAGE sql STABLE AS $$
         SELECT array_agg(from_at ORDER BY n) AS at FROM p
     ), summed AS MATERIALIZED (
         -- Distinct customers add up over nothing: only the business day itself has its sum.
-        SELECT unit = 'day' AND zone = b.zone AS days FROM reporting_basis b
+        SELECT sale_points.unit = 'day' AND sale_points.zone = b.zone AS days FROM reporting_basis b
     ), edges AS MATERIALIZED (
         SELECT e.lo, e.hi FROM range_edges(start, until) e, summed WHERE summed.days
         UNION ALL
