@@ -386,7 +386,8 @@ $$;
 -- For the projector
 
 -- Copies the events of a partition that the condition picks to where a step reads them, and returns how many there
--- were; none when the partition is gone. $1 to $5 in the condition are the parameters that follow it.
+-- were; none when the partition is gone. $1 to $5 in the condition are the parameters that follow it, $6 the
+-- partition.
 CREATE FUNCTION take_where(part oid, condition text, row_ids tid[], first tid, after tid, start timestamptz, until timestamptz)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -403,7 +404,7 @@ BEGIN
             array_position(''{page_view,product_view,add_to_cart,checkout,purchase}''::text[], e.event_type),
             e.session_id, e.customer_id, e.order_id, e.product_id, e.amount, e.currency, e.status, e.items, e.properties
         FROM %s e CROSS JOIN reporting_basis b
-        WHERE %s', part::regclass, condition) USING row_ids, first, after, start, until;
+        WHERE %s', part::regclass, condition) USING row_ids, first, after, start, until, part;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN rows;
 END
@@ -419,7 +420,7 @@ CREATE FUNCTION take_pages(part oid, page bigint, pages bigint, start timestampt
 RETURNS bigint LANGUAGE sql AS $$
     SELECT take_where(part, 'e.ctid >= $2 AND e.ctid < $3 AND e.created_at >= $4 AND e.created_at < $5
             AND e.ctid NOT IN (SELECT row_id FROM pending_rows() w
-                               WHERE w.part = e.tableoid AND w.row_id >= $2 AND w.row_id < $3)',
+                               WHERE w.part = $6 AND w.row_id >= $2 AND w.row_id < $3)',
         NULL, format('(%s,0)', page)::tid, format('(%s,0)', page + pages)::tid, start, until)
 $$;
 
