@@ -20,7 +20,7 @@ struct erasing {
 	struct erase_run run;
 	struct call *call;
 	bool dry_run, running;
-	const char *customer, *email;    /* as stored; NULL: not given */
+	const char *customer, *emails;   /* as stored; the address by every key, an array literal. NULL: not given */
 	char hashes[2 * PII_HASH_CHARS + 4], key_id[40], erased_at[40];
 };
 
@@ -127,6 +127,28 @@ static bool acceptable(struct call *c, const request *r)
 	return !c->ended;
 }
 
+/* {"form","form"}: nothing in a form needs an escape. */
+static const char *email_forms(struct erasing *t, struct pii *p, const char *sent, struct slice by_present_key)
+{
+	unsigned n;
+	const struct pii_key *old = ingest_old_keys(t->call->services->ingest, &n);
+	struct text list;
+
+	text_init(&list, p->a, 256);
+	text_puts(&list, "{\"");
+	text_slice(&list, by_present_key);
+	for (unsigned i = 0; i < n; i++) {
+		struct pii by_old = { .a = p->a, .key = &old[i] };
+
+		text_puts(&list, "\",\"");
+		text_slice(&list, pii_email(&by_old, slice_of(sent)));
+		p->failed |= by_old.failed;
+	}
+	text_put(&list, "\"}", 3); /* with the NUL */
+	p->failed |= list.failed;
+	return list.p;
+}
+
 /* The identities as rows have them, and their hashes. False: no memory. */
 static bool identify(struct erasing *t, const request *r)
 {
@@ -139,11 +161,11 @@ static bool identify(struct erasing *t, const request *r)
 	of_customer = suppress_hash_customer(&p, customer);
 	of_email = suppress_hash_email(&p, email);
 	t->customer = customer.p ? arena_strndup(a, customer.p, customer.n) : NULL;
-	t->email = email.p ? arena_strndup(a, email.p, email.n) : NULL;
+	t->emails = email.p ? email_forms(t, &p, r->email, email) : NULL;
 	snprintf(t->hashes, sizeof(t->hashes), "{%.*s%s%.*s}", (int)of_customer.n, of_customer.p ? of_customer.p : "",
 		 customer.p && email.p ? "," : "", (int)of_email.n, of_email.p ? of_email.p : "");
 	snprintf(t->key_id, sizeof(t->key_id), "%.*s", (int)p.key->id.n, p.key->id.p);
-	return !p.failed && (!customer.p || t->customer) && (!email.p || t->email);
+	return !p.failed && (!customer.p || t->customer) && (!email.p || t->emails);
 }
 
 void admin_erase_customer(struct call *c, const ProtobufCMessage *req)
@@ -166,7 +188,7 @@ void admin_erase_customer(struct call *c, const ProtobufCMessage *req)
 	c->state = t;
 	c->on_cancel = on_cancel;
 	ask(t, (struct pool_statement){ "erasure_begin", 7,
-					{ r->mode, t->dry_run ? "true" : "false", t->customer, t->email, t->hashes, t->key_id,
+					{ r->mode, t->dry_run ? "true" : "false", t->customer, t->emails, t->hashes, t->key_id,
 					  ERASE_LEASE } },
 	    true, on_begun);
 }

@@ -59,10 +59,21 @@ static void read_mark(const PGresult *p, char mark[MARK_BYTES])
 	snprintf(mark, MARK_BYTES, "%s.%s", PQgetvalue(p, 0, 0), PQgetvalue(p, 0, 1));
 }
 
+static bool is_known(const char *key_id, struct slice present, const struct pii_key *old, unsigned nold)
+{
+	bool known = slice_is(present, key_id);
+
+	for (unsigned i = 0; i < nold; i++)
+		known |= slice_is(old[i].id, key_id);
+	return known;
+}
+
 /* NULL when out of memory. */
 static struct suppressions *read_hashes(const struct erasure_watch *w, const PGresult *p)
 {
 	struct slice key = ingest_key(w->services->ingest)->id;
+	unsigned nold;
+	const struct pii_key *old = ingest_old_keys(w->services->ingest, &nold);
 	size_t n = (size_t)PQntuples(p), strange = 0;
 	struct suppressions *s = calloc(1, sizeof(*s) + n * sizeof(s->list[0]));
 
@@ -71,11 +82,11 @@ static struct suppressions *read_hashes(const struct erasure_watch *w, const PGr
 			continue;
 		memcpy(s->list[s->n].hash, PQgetvalue(p, (int)i, 0), PII_HASH_CHARS);
 		s->list[s->n++].until_us = strtoll(PQgetvalue(p, (int)i, 1), NULL, 10);
-		strange += !slice_is(key, PQgetvalue(p, (int)i, 2));
+		strange += !is_known(PQgetvalue(p, (int)i, 2), key, old, nold);
 	}
 	if (strange)
-		log_warn("erasure", "%zu erased identities are known by another key than %.*s: their old events would not "
-				    "be recognized", strange, (int)key.n, key.p);
+		log_warn("erasure", "%zu erased identities were recorded with a key that is neither the present one "
+				    "nor in PII_HMAC_OLD_KEYS: their old events are not recognized", strange);
 	if (s)
 		suppressions_sort(s);
 	return s;

@@ -18,7 +18,7 @@
 
 enum {
 	DEFAULT_RATE = 5000, MAX_RATE = 1000000,      /* events a second */
-	MAX_PAGES = 128, PAGES_A_SECOND = 20,         /* a step has at most so many pages; a row takes about as much as a 10th */
+	MAX_PAGES = 128, PAGES_A_SECOND = 20,         /* of a step: some 10 rows are in one */
 	MOST_FAILURES = 5,                            /* in a row */
 	TELL_US = 500000, QUERY_US = 10 * 1000000,
 	DATE_CHARS = 10,

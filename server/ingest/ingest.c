@@ -15,6 +15,20 @@ enum {
 };
 #define DEDUP_WINDOW_US (24 * 3600 * 1000000ll)
 
+/* id:key,id:key. False: one of them is no key. */
+static bool read_old_keys(struct ingest *g, const char *list)
+{
+	while (*list) {
+		size_t n = strcspn(list, ","), id = strcspn(list, ":");
+
+		if (id >= n || !id || n - id - 1 < KEY_MIN_BYTES || g->nold_keys == INGEST_OLD_KEYS)
+			return false;
+		g->old_keys[g->nold_keys++] = (struct pii_key){ { list, id }, { list + id + 1, n - id - 1 } };
+		list += n + (list[n] == ',');
+	}
+	return true;
+}
+
 enum err_code ingest_create(struct ingest **out, const struct conf *c, struct loop *l, struct event_store *s,
 			    struct err *e)
 {
@@ -31,10 +45,11 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 	g->conf = c;
 	g->loop = l;
 	g->store = s;
-	if (!ingest_use_key(g, c->pii_hmac_key)) {
+	if (!ingest_use_key(g, c->pii_hmac_key) || !read_old_keys(g, c->pii_hmac_old_keys)) {
 		dedup_destroy(g->dedup);
 		free(g);
-		return err_set(e, ERR_PRECONDITION, "PII_HMAC_KEY cannot be used: a key has 16 bytes or more");
+		return err_set(e, ERR_PRECONDITION, "PII_HMAC_KEY or PII_HMAC_OLD_KEYS cannot be used: a key has 16 bytes or "
+						    "more; old ones are written as id:key,id:key, at most %d", INGEST_OLD_KEYS);
 	}
 	g->share.limit = (size_t)c->ingest_queue_mib << 20;
 	g->ready_tail = &g->ready;
@@ -150,14 +165,26 @@ static struct pending take(struct ingest_request *r)
 	return (struct pending){ r, settle_counters(r->ingest, "unknown"), r->total++ };
 }
 
+/* Is it an event of somebody who was erased? By the key in use or by one of before. */
+static bool is_erased(struct ingest *g, const struct event_in *in, const struct event_row *row)
+{
+	struct pii p = { .a = &g->scratch, .key = &g->key };
+	bool due = row ? suppress_row_due(g->erased, &p, row) : suppress_event_due(g->erased, &p, in, NULL);
+
+	for (unsigned i = 0; i < g->nold_keys && !due; i++) {
+		p.key = &g->old_keys[i];
+		due = suppress_event_due(g->erased, &p, in, row);
+	}
+	return due || p.failed; /* unknown for want of memory: better nobody's */
+}
+
 static void reject(struct ingest *g, const struct event_in *in, const struct event_rules *rules,
 		   const struct rejection *rej, struct pending of)
 {
-	struct pii p = { .a = &g->scratch, .key = &g->key };
 	struct event_in erased = *in;
 	struct dead_letter d;
 
-	if (suppress_event_due(g->erased, &p, in)) {
+	if (is_erased(g, in, NULL)) {
 		metric_add(g->suppressed, 1);
 		in = suppress_event(&g->scratch, &erased) ? &erased : NULL;
 	}
@@ -189,12 +216,10 @@ static void deduplicate(struct ingest *g, const struct event_in *in, const struc
 }
 
 /* A good event of an erased person becomes nobody's. False: there is no memory for it. */
-static bool suppress(struct ingest *g, struct event_row *row)
+static bool suppress(struct ingest *g, const struct event_in *in, struct event_row *row)
 {
-	struct pii p = { .a = &g->scratch, .key = &g->key };
-
-	if (!suppress_row_due(g->erased, &p, row))
-		return !p.failed;
+	if (!is_erased(g, in, row))
+		return true;
 	metric_add(g->suppressed, 1);
 	return suppress_row(&g->scratch, row);
 }
@@ -232,7 +257,7 @@ static void ingest_one(struct ingest_request *r, decode_fn *decode, struct slice
 		reject(g, &in, &rules, &rej, of);
 	} else {
 		of.counters = settle_counters(g, row.event_type.p);
-		if (suppress(g, &row))
+		if (suppress(g, &in, &row))
 			deduplicate(g, &in, &rules, &row, of);
 		else
 			settle(of, OUT_UNAVAILABLE, NULL, row.event_id);
@@ -249,6 +274,12 @@ void ingest_use_suppressions(struct ingest *g, const struct suppressions *erased
 const struct pii_key *ingest_key(const struct ingest *g)
 {
 	return &g->key;
+}
+
+const struct pii_key *ingest_old_keys(const struct ingest *g, unsigned *n)
+{
+	*n = g->nold_keys;
+	return g->old_keys;
 }
 
 void ingest_use_schemas(struct ingest *g, const struct narrowings *schemas)

@@ -16,6 +16,7 @@ struct ingest;
 struct ingest_request;
 struct suppressions; /* server/ingest/suppress.h */
 
+enum { INGEST_OLD_KEYS = 8 };
 enum { INGEST_DEDUP_ENTRIES = 100000 };  /* identities a worker remembers, at least */
 
 /* What a request brings. */
@@ -47,6 +48,8 @@ void ingest_use_schemas(struct ingest *g, const struct narrowings *schemas);
 /* Who was erased, from now on; the caller's, until the next call. Before the first one events are refused. */
 void ingest_use_suppressions(struct ingest *g, const struct suppressions *erased);
 const struct pii_key *ingest_key(const struct ingest *g);   /* the one in use; until the next ingest_use_key */
+/* Those of before, by which people may be known as well. */
+const struct pii_key *ingest_old_keys(const struct ingest *g, unsigned *n);
 bool ingest_quiet(const struct ingest *g);         /* nothing taken in that is not answered */
 
 /* Opens a request. done runs once, never from inside these calls, when the request was closed and all its

@@ -54,6 +54,8 @@ struct ingest {
 	struct dedup *dedup;
 	struct pii_key key;              /* slices of the two below */
 	char key_id[40], key_secret[CONF_TEXT_BYTES];
+	struct pii_key old_keys[INGEST_OLD_KEYS]; /* slices of the settings */
+	unsigned nold_keys;
 	const struct narrowings *schemas; /* NULL: not known yet */
 	const struct suppressions *erased; /* likewise */
 	struct arena scratch;            /* one event's */

@@ -169,16 +169,18 @@ static int64_t time_of(const struct event_in *in)
 	return timestamp_parse(s, &us) ? us : INT64_MIN;
 }
 
-bool suppress_event_due(const struct suppressions *s, struct pii *p, const struct event_in *in)
+bool suppress_event_due(const struct suppressions *s, struct pii *p, const struct event_in *in,
+			const struct event_row *row)
 {
+	int64_t time_us = row ? row->created_at_us : time_of(in);
 	struct slice customer, email;
 
-	if (!s || !s->n || !in->data)
+	if (!s || !s->n || !in->data || time_us > s->newest_us)
 		return false;
 	customer = text_of(in->data, "customer_id");
 	email = text_of(in->data, "email");
 	return due(s, p, customer.p ? pii_scrub_id(p, customer) : customer, email.p ? pii_email(p, email) : email,
-		   time_of(in));
+		   time_us);
 }
 
 bool suppress_event(struct arena *a, struct event_in *in)

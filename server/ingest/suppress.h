@@ -29,8 +29,10 @@ struct slice suppress_hash_email(struct pii *p, struct slice email);
 bool suppress_row_due(const struct suppressions *s, struct pii *p, const struct event_row *row);
 /* Takes the person out of the row; its figures stay. False: the arena is full. */
 bool suppress_row(struct arena *a, struct event_row *row);
-/* The same question of an event that is being rejected; what cannot be dated counts as old. */
-bool suppress_event_due(const struct suppressions *s, struct pii *p, const struct event_in *in);
+/* The same question of an event by what it brought, e.g. to ask with another key. row NULL: it is being rejected;
+ * what cannot be dated counts as old then. */
+bool suppress_event_due(const struct suppressions *s, struct pii *p, const struct event_in *in,
+			const struct event_row *row);
 /* Leaves its identity alone of such an event. False: the arena is full. */
 bool suppress_event(struct arena *a, struct event_in *in);
 

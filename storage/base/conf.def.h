@@ -46,6 +46,7 @@
 
 #define CONF_SECRETS(X)                                                                             \
 	X(db_password, DB_PASSWORD, "the role's password")                                         \
-	X(pii_hmac_key, PII_HMAC_KEY, "key that pseudonymizes e-mail addresses and user agents; id:key names it; SIGHUP reads its file again")
+	X(pii_hmac_key, PII_HMAC_KEY, "key that pseudonymizes e-mail addresses and user agents; id:key names it; SIGHUP reads its file again") \
+	X(pii_hmac_old_keys, PII_HMAC_OLD_KEYS, "keys of before as id:key,id:key; with them erased people are known whose rows they made")
 
 #endif

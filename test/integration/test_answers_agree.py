@@ -12,7 +12,7 @@ import pytest
 import random_shop as shop
 from answers_truth import UTC, D, Truth, range_before
 
-CASES = int(os.environ.get("ANSWER_CASES", "60"))
+CASES = int(os.environ.get("ANSWER_CASES", "20"))
 A = "/api/v1/analytics/"
 UNROUNDED = ("Rate", "Growth", "rate", "percentage", "Margin", "margin", "Hours", "Score")
 

@@ -161,12 +161,30 @@ def test_events_that_come_again_do_not_bring_the_person_back(db, launch):
     assert len(db.events(customer_id=PERSON)) == 2
 
 
-def wait_until_known(db, replica):
+def test_a_new_key_does_not_bring_the_person_back(db, launch):
+    """Rows of the old key are found by address, and events of people erased before are known."""
+    before, new = launch(db), "k2:fedcba9876543210fedcba9876543210"
+    before.deliver(shop.page_view(**{**WHO, "customer_id": None}))
+    before.deliver(shop.page_view(customer_id="customer-1"))
+    projected(db)
+    erase(before, "delete", customer_id="customer-1")
+    finish(db)
+    before.stop()
+    service = launch(db, pii_hmac_key=new, pii_hmac_old_keys="k1:0123456789abcdef0123456789abcdef")
+    assert rows_of(erase(service, "delete", email=MAIL)) == {"analytics_events": 1, "sessions": 1}
+    finish(db)
+    wait_until_known(db, service, email=MAIL)
+    service.deliver(shop.page_view(customer_id="customer-1", session_id="s-1"))
+    service.deliver(shop.page_view(email=MAIL, session_id="s-2"))
+    assert [(r["customer_id"], r["session_id"], r["email"]) for r in db.events()] == [(None, None, None)] * 2
+
+
+def wait_until_known(db, replica, **who):
     """Her old events lose her there; bad ones, as these leave nothing but letters."""
     before = replica.metric("events_suppressed_total")
 
     def known():
-        replica.deliver(shop.page_view(customer_id=PERSON, schema_version="v8"))
+        replica.deliver(shop.page_view(**(who or {"customer_id": PERSON}), schema_version="v8"))
         return replica.metric("events_suppressed_total") > before
 
     wait_until(known, "the replica has heard of it")

@@ -10,6 +10,7 @@ import pytest
 from fixture import events as shop
 from fixture.service import binary
 from fixture.wait import wait_until
+from test_pii import bad_events, broken_bytes, good_events
 
 ADMIN = "api.analytics.v1.AdminService/"
 KEY = "0123456789abcdef0123456789abcdef"
@@ -61,7 +62,7 @@ def test_backfill_rewrites_what_the_audit_finds(db, service):
     assert not service.call(ADMIN + "RunPiiAudit").findings, "what came in through the door is clean"
     wait_until(lambda: not db.rows("SELECT FROM projection_marks"), "all events are projected")
     clear_rows(db, 3)
-    db.execute("INSERT INTO orders (order_id, customer_name) VALUES ('o-1', 'Canaria Secreta')")
+    db.execute("INSERT INTO orders (order_id, customer_name) VALUES ('o-clear', 'Canaria Secreta')")
     db.execute(
         "INSERT INTO dead_letter_queue (letter_key, first_seen, last_seen, error_code, error_field, error_message, "
         "payload) VALUES (gen_random_uuid(), now(), now(), 'MALFORMED_JSON', '', '', %s)", f'{{"email": "{MAIL}"')
@@ -86,6 +87,15 @@ def test_backfill_rewrites_what_the_audit_finds(db, service):
     wait_until(lambda: service.metric("pii_findings") == 0, "the metric tells")
     assert [e for e in db.events() if not e["event_id"].startswith("e-")] == before[0]
     assert [x for x in db.letters() if x["error_code"] != "MALFORMED_JSON"] == before[1]
+
+
+def test_what_ingestion_makes_of_anything_is_clean(db, service):
+    for e in good_events() + bad_events():
+        service.deliver(e, "/events/orders")
+    for body in broken_bytes():
+        service.deliver(body, "/events/orders")
+    audit = service.call(ADMIN + "RunPiiAudit")
+    assert audit.rows > 15 and not audit.findings
 
 
 def test_a_killed_backfill_goes_on_where_it_was(db, service):

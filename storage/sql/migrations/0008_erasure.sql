@@ -239,7 +239,7 @@ BEGIN
         WHEN 2 THEN
             EXECUTE format('DELETE FROM erasure_ids AS i USING %s AS e, LATERAL (VALUES (''session'', session_id), '
                            '(''cart'', cart_id), (''email'', email)) AS k(kind, id) '
-                           'WHERE e.ctid >= $2 AND e.ctid < $3 AND e.customer_id <> ALL ($4) AND (session_id = ANY ($5) '
+                           'WHERE e.ctid >= $2 AND e.ctid < $3 AND customer_id IS NOT NULL AND customer_id <> ALL ($4) AND (session_id = ANY ($5) '
                            'OR cart_id = ANY ($6) OR email = ANY ($7)) AND i.erasure_id = $1 AND i.kind = k.kind '
                            'AND i.id = k.id AND NOT i.given', rel)
                 USING wanted, from_row, to_row, customers, sessions, carts, emails;

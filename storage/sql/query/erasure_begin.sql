@@ -1,14 +1,14 @@
--- A new erasure. $1 delete or anonymize, $2 dry run, $3 customer id and $4 e-mail address, as stored (one may be
--- NULL), $5 their keyed hashes, made with the key $6, $7 seconds until someone else takes it over.
+-- A new erasure. $1 delete or anonymize, $2 dry run, $3 customer id and $4 e-mail address in the
+-- forms that are stored, an array (one may be NULL), $5 their keyed hashes, made with the key $6, $7 seconds until someone else takes it over.
 WITH job AS (
     INSERT INTO erasures (mode, dry_run, secret, stage, due_at)
-    SELECT $1, $2::boolean, gen_random_uuid()::text || gen_random_uuid()::text, CASE WHEN $4::text IS NULL THEN 1 ELSE 0 END,
+    SELECT $1, $2::boolean, gen_random_uuid()::text || gen_random_uuid()::text, CASE WHEN $4::text[] IS NULL THEN 1 ELSE 0 END,
            now() + make_interval(secs => $7::int)
     RETURNING id, requested_at
 ), given AS (
     INSERT INTO erasure_ids (erasure_id, kind, id, given)
     SELECT job.id, k.kind, k.id, true
-    FROM job, (VALUES ('customer', $3::text), ('email', $4::text)) AS k(kind, id)
+    FROM job, (SELECT 'customer', $3::text UNION SELECT 'email', unnest($4::text[])) AS k(kind, id)
     WHERE k.id IS NOT NULL
 ), hidden AS (
     INSERT INTO erased_identities AS i (hash, key_id, erased_at)
