@@ -1,5 +1,6 @@
 -- What answers about money are made of. Each figure has one definition here, so that no two answers differ: whole
--- business days come from the sums, what the range cuts of other days from the orders themselves.
+-- business days come from the sums, what the range cuts of other days from the orders themselves. They are written in
+-- PL/pgSQL for its plans, which live as long as a connection: to plan such a statement takes longer than to run it.
 
 CREATE INDEX orders_currency ON orders (currency, purchased_at) WHERE purchased_at IS NOT NULL AND currency IS NOT NULL;
 
@@ -16,7 +17,10 @@ $$;
 CREATE FUNCTION sales_totals(start timestamptz, until timestamptz)
 RETURNS TABLE (orders bigint, priced_orders bigint, money numeric, items_money numeric, margin_price numeric,
                margin_cost numeric)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH w AS MATERIALIZED (
         SELECT * FROM whole_days(start, until)
     ), edges AS MATERIALIZED (
@@ -33,12 +37,17 @@ LANGUAGE sql STABLE AS $$
     )
     SELECT coalesce(sum(orders), 0)::bigint, coalesce(sum(priced_orders), 0)::bigint, coalesce(sum(money), 0),
         coalesce(sum(items_money), 0), coalesce(sum(margin_price), 0), coalesce(sum(margin_cost), 0)
-    FROM parts
+    FROM parts;
+END
 $$;
 
 -- The same by the items' category; NULL: of items that name none. orders: distinct.
 CREATE FUNCTION category_sales(start timestamptz, until timestamptz)
-RETURNS TABLE (category text, orders bigint, units numeric, money numeric) LANGUAGE sql STABLE AS $$
+RETURNS TABLE (category text, orders bigint, units numeric, money numeric)
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH w AS MATERIALIZED (
         SELECT * FROM whole_days(start, until)
     ), edges AS MATERIALIZED (
@@ -54,13 +63,17 @@ RETURNS TABLE (category text, orders bigint, units numeric, money numeric) LANGU
     SELECT category, sum(orders)::bigint, sum(units), coalesce(sum(money), 0)
     FROM parts
     GROUP BY category
-    HAVING sum(orders) > 0
+    HAVING sum(orders) > 0;
+END
 $$;
 
 -- And by product.
 CREATE FUNCTION product_sales(start timestamptz, until timestamptz)
 RETURNS TABLE (product_id text, orders bigint, units numeric, money numeric, margin_price numeric, margin_cost numeric)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH w AS MATERIALIZED (
         SELECT * FROM whole_days(start, until)
     ), edges AS MATERIALIZED (
@@ -77,7 +90,8 @@ LANGUAGE sql STABLE AS $$
     )
     SELECT product_id, sum(orders)::bigint, sum(units), coalesce(sum(money), 0), sum(margin_price), sum(margin_cost)
     FROM parts
-    GROUP BY product_id
+    GROUP BY product_id;
+END
 $$;
 
 -- The local hours, days, weeks (from their Monday) or months that touch [start, until), whole, in their order. An
@@ -117,7 +131,10 @@ $$;
 -- Orders, their money and their distinct customers, by period.
 CREATE FUNCTION sale_points(start timestamptz, until timestamptz, zone text, unit text)
 RETURNS TABLE (label text, orders bigint, priced_orders bigint, money numeric, customers bigint, final boolean)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH p AS MATERIALIZED (
         SELECT * FROM periods(start, until, zone, unit)
     ), starts AS MATERIALIZED (
@@ -144,7 +161,8 @@ LANGUAGE sql STABLE AS $$
     SELECT p.label, coalesce(parts.orders, 0), coalesce(parts.priced_orders, 0), coalesce(parts.money, 0),
         coalesce(parts.customers, 0), is_final(p.from_at, p.until_at)
     FROM p LEFT JOIN parts USING (n)
-    ORDER BY p.n
+    ORDER BY p.n;
+END
 $$;
 
 -- Items of a category and of a brand (NULL: of any; '': of items that name none).
@@ -171,7 +189,10 @@ $$;
 CREATE FUNCTION product_activity(start timestamptz, until timestamptz)
 RETURNS TABLE (product_id text, views bigint, cart_adds bigint, orders bigint, units numeric, money numeric,
                margin_price numeric, margin_cost numeric)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH w AS MATERIALIZED (
         SELECT * FROM whole_days(start, until)
     ), edges AS MATERIALIZED (
@@ -194,7 +215,8 @@ LANGUAGE sql STABLE AS $$
     SELECT product_id, sum(views)::bigint, sum(cart_adds)::bigint, sum(orders)::bigint, sum(units),
         coalesce(sum(money), 0), sum(margin_price), sum(margin_cost)
     FROM parts
-    GROUP BY product_id
+    GROUP BY product_id;
+END
 $$;
 
 -- The products of some categories (NULL: all) and what happened to each in [start, until), none left out.

@@ -7,7 +7,8 @@ CREATE INDEX returns_completed_at ON returns (completed_at) WHERE completed_at I
 -- Distinct customers with an own action in [start, until). Whole business days come from active_days; of the two
 -- days that the range cuts, the first and last action of each customer tell who acted within. A range within one
 -- day can lie between a customer's first and last action: then the events themselves are asked.
-CREATE FUNCTION active_customers(start timestamptz, until timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION active_customers(start timestamptz, until timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     zone     text := (SELECT b.zone FROM reporting_basis b);
     head_day date := (start AT TIME ZONE zone)::date;

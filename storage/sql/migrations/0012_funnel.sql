@@ -61,7 +61,10 @@ $$;
 CREATE FUNCTION funnel(start timestamptz, until timestamptz)
 RETURNS TABLE (sessions bigint, bought bigint, reached1 bigint, reached2 bigint, reached3 bigint, reached4 bigint,
                reached5 bigint)
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH days AS (
         SELECT * FROM whole_days(start, until)
     ), cut AS MATERIALIZED (
@@ -96,7 +99,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT coalesce(sum(n), 0)::bigint, coalesce(sum(b), 0)::bigint, coalesce(sum(r1), 0)::bigint,
         coalesce(sum(r2), 0)::bigint, coalesce(sum(r3), 0)::bigint, coalesce(sum(r4), 0)::bigint,
         coalesce(sum(r5), 0)::bigint
-    FROM parts
+    FROM parts;
+END
 $$;
 
 -- Such a row as an answer's stages.
