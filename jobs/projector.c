@@ -12,7 +12,7 @@
 
 enum {
 	STEP_MARKS = 4096,
-	STEP_ROWS = 20000,
+	STEP_ROWS = 8000,
 	BASIS_PATIENCE_MS = 3600000, /* another currency or zone: all is made again */
 };
 
@@ -21,7 +21,7 @@ static const double others_turn_s = 0.7; /* while somebody else projects */
 
 /* A step, in this order: merges before what they are written to, entities before the sums of what changed. */
 static const char *const step[] = {
-	"project_take",
+	"project_take", "project_rest",
 	"project_orders_merge", "project_orders", "project_sale_changes",
 	"project_sessions_merge", "project_sessions", "project_session_days",
 	"project_customers", "project_customer_days", "project_active_days",

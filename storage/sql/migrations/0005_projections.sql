@@ -378,18 +378,27 @@ $$;
 
 -- For the projector
 
--- The rows of a partition that stand at these places; none when the partition is gone.
-CREATE FUNCTION events_at(part oid, row_ids tid[]) RETURNS SETOF analytics_events LANGUAGE plpgsql AS $$
+-- Copies the events of a partition that stand at these places to where a step reads them, and returns how many
+-- there were; none when the partition is gone.
+CREATE FUNCTION take_events(part oid, row_ids tid[]) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    rows bigint;
 BEGIN
-    IF EXISTS (SELECT FROM pg_class WHERE oid = part) THEN
-        RETURN QUERY EXECUTE format('SELECT * FROM %s WHERE ctid = ANY ($1)', part::regclass) USING row_ids;
+    IF NOT EXISTS (SELECT FROM pg_class WHERE oid = part) THEN
+        RETURN 0;
     END IF;
+    EXECUTE format('
+        INSERT INTO projecting
+        SELECT
+            e.created_at, (date_part(''epoch'', e.created_at) * 1000000)::bigint,
+            (e.created_at AT TIME ZONE b.zone)::date, e.event_key, e.event_type,
+            array_position(''{page_view,product_view,add_to_cart,checkout,purchase}''::text[], e.event_type),
+            e.session_id, e.customer_id, e.order_id, e.product_id, e.amount, e.currency, e.status, e.items, e.properties
+        FROM %s e CROSS JOIN reporting_basis b
+        WHERE e.ctid = ANY ($1)', part::regclass) USING row_ids;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN rows;
 END
-$$;
-
--- Of both arrays the 10,000 earliest, sorted, none twice.
-CREATE FUNCTION merged_steps(a bigint[], b bigint[]) RETURNS bigint[] LANGUAGE sql IMMUTABLE AS $$
-    SELECT ARRAY(SELECT DISTINCT step FROM unnest(a || b) AS step ORDER BY step LIMIT 10000)
 $$;
 
 -- How far a session got: each stage at its first event not earlier than the one with which it reached the stage
@@ -431,6 +440,8 @@ BEGIN
         items       jsonb,
         properties  jsonb       NOT NULL
     ) ON COMMIT DELETE ROWS;
+    -- Those of them that are about neither visits nor orders alone: a small part.
+    CREATE TEMPORARY TABLE projecting_rest (LIKE projecting) ON COMMIT DELETE ROWS;
     -- Orders and sessions as the step makes them, and what of the state before the sums are moved by.
     CREATE TEMPORARY TABLE order_merges (
         LIKE orders,

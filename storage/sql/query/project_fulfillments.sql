@@ -8,7 +8,7 @@ SELECT
 FROM (
     SELECT at, event_type, order_id, status, properties ->> 'fulfillment_id' AS fulfillment_id,
         properties ->> 'warehouse_id' AS warehouse_id
-    FROM projecting
+    FROM projecting_rest
     WHERE event_type IN ('fulfillment_status_changed', 'fulfillment_sla_breach')
 ) e
 GROUP BY fulfillment_id

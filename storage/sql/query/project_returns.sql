@@ -7,7 +7,7 @@ SELECT
     min(at) FILTER (WHERE reason IS NOT NULL)
 FROM (
     SELECT at, event_type, order_id, properties ->> 'return_id' AS return_id, properties #>> '{reason,code}' AS reason
-    FROM projecting
+    FROM projecting_rest
     WHERE event_type IN ('return_requested', 'return_approved', 'return_rejected', 'return_completed')
 ) e
 GROUP BY return_id

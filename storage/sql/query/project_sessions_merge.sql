@@ -9,23 +9,24 @@ SELECT
     CASE WHEN c.page THEN n.page_url ELSE s.page_url END, CASE WHEN c.page THEN n.page_at ELSE s.page_at END,
     m.steps, s.first_at, s.reached, s.bought
 FROM (
+    -- Earliest and latest: the least and the greatest of time, in 16 hex digits, and value behind it.
     SELECT
         session_id, max(at) AS seen_at,
         min(at) FILTER (WHERE stage > 0) AS first_at, max(at) FILTER (WHERE stage > 0) AS last_at,
         bool_or(stage IS NOT DISTINCT FROM 5) AS bought,
         min(at) FILTER (WHERE device IS NOT NULL) AS device_at,
-        (array_agg(device ORDER BY at, device COLLATE "C") FILTER (WHERE device IS NOT NULL))[1] AS device,
+        substr(min((moment || device) COLLATE "C"), 17) AS device,
         min(at) FILTER (WHERE source IS NOT NULL) AS source_at,
-        (array_agg(source ORDER BY at, source COLLATE "C") FILTER (WHERE source IS NOT NULL))[1] AS source,
+        substr(min((moment || source) COLLATE "C"), 17) AS source,
         max(at) FILTER (WHERE customer_id IS NOT NULL) AS customer_at,
-        (array_agg(customer_id ORDER BY at DESC, customer_id COLLATE "C" DESC) FILTER (WHERE customer_id IS NOT NULL))[1]
-            AS customer_id,
+        substr(max((moment || customer_id) COLLATE "C"), 17) AS customer_id,
         max(at) FILTER (WHERE page_url IS NOT NULL) AS page_at,
-        (array_agg(page_url ORDER BY at DESC, page_url COLLATE "C" DESC) FILTER (WHERE page_url IS NOT NULL))[1] AS page_url,
+        substr(max((moment || page_url) COLLATE "C"), 17) AS page_url,
         array_agg(us * 8 + stage) FILTER (WHERE stage > 0) AS steps
     FROM (
-        SELECT session_id, at, us, stage, customer_id, properties ->> 'device_type' AS device,
-            properties ->> 'traffic_source' AS source, CASE WHEN stage = 1 THEN properties ->> 'page_url' END AS page_url
+        SELECT session_id, at, us, to_hex(us + (1::bigint << 61)) AS moment, stage, customer_id,
+            properties ->> 'device_type' AS device, properties ->> 'traffic_source' AS source,
+            CASE WHEN stage = 1 THEN properties ->> 'page_url' END AS page_url
         FROM projecting
         WHERE session_id IS NOT NULL
         OFFSET 0
@@ -42,4 +43,6 @@ CROSS JOIN LATERAL (
         n.page_at IS NOT NULL AND (s.page_at IS NULL OR (n.page_at, n.page_url COLLATE "C") > (s.page_at, s.page_url)) AS page
     OFFSET 0
 ) c
-CROSS JOIN LATERAL (SELECT merged_steps(s.steps, n.steps) AS steps OFFSET 0) m
+CROSS JOIN LATERAL (
+    SELECT ARRAY(SELECT DISTINCT step FROM unnest(s.steps || n.steps) AS step ORDER BY step LIMIT 10000) AS steps OFFSET 0
+) m

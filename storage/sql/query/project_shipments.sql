@@ -9,7 +9,7 @@ SELECT
 FROM (
     SELECT at, order_id, status, properties ->> 'shipment_id' AS shipment_id, properties ->> 'carrier_name' AS carrier,
         (properties ->> 'promised_at')::timestamptz AS promised_at
-    FROM projecting
+    FROM projecting_rest
     WHERE event_type = 'shipment_status_changed'
 ) e
 GROUP BY shipment_id

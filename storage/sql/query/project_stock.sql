@@ -6,7 +6,7 @@ SELECT DISTINCT ON (properties ->> 'sku', properties ->> 'warehouse_id')
          WHEN jsonb_typeof(properties -> 'reserved_quantity') = 'number' THEN (properties ->> 'reserved_quantity')::numeric END,
     (properties ->> 'minimum_stock')::numeric,
     CASE WHEN jsonb_typeof(properties -> 'unit_cost') = 'number' THEN (properties ->> 'unit_cost')::numeric END, currency
-FROM projecting
+FROM projecting_rest
 WHERE event_type = 'stock_changed'
 ORDER BY properties ->> 'sku', properties ->> 'warehouse_id', at DESC, event_key DESC
 ON CONFLICT (sku, warehouse_id) DO UPDATE SET

@@ -1,5 +1,5 @@
--- Takes the oldest marks, at most $1 of them and about $2 rows, and copies their rows to where the step's other
--- statements read them; nothing while somebody else projects.
+-- Takes the oldest marks, at most $1 of them and about $2 rows, and copies their rows to where the
+-- step's other statements read them; nothing while somebody else projects.
 -- Marks that another took after this statement's snapshot are passed over: they are gone when it gets to them.
 -- Returns: is it our turn, marks, the first one's id, rows that they name, rows that came.
 WITH turn AS MATERIALIZED (
@@ -16,15 +16,11 @@ WITH turn AS MATERIALIZED (
     DELETE FROM projection_marks
     WHERE id = ANY (ARRAY(SELECT id FROM oldest WHERE rows_before < $2::int))
     RETURNING id, part, row_ids
-), copied AS (
-    INSERT INTO projecting
-    SELECT
-        e.created_at, (date_part('epoch', e.created_at) * 1000000)::bigint, (e.created_at AT TIME ZONE b.zone)::date,
-        e.event_key, e.event_type,
-        array_position('{page_view,product_view,add_to_cart,checkout,purchase}'::text[], e.event_type),
-        e.session_id, e.customer_id, e.order_id, e.product_id, e.amount, e.currency, e.status, e.items, e.properties
-    FROM taken t CROSS JOIN LATERAL events_at(t.part, t.row_ids) e CROSS JOIN reporting_basis b
-    RETURNING 1
+), copied AS MATERIALIZED (
+    SELECT take_events(part, array_agg(row_id)) AS rows
+    FROM taken CROSS JOIN LATERAL unnest(row_ids) AS row_id
+    GROUP BY part
 )
-SELECT (SELECT ours FROM turn), count(*), min(id), coalesce(sum(cardinality(row_ids)), 0), (SELECT count(*) FROM copied)
+SELECT (SELECT ours FROM turn), count(*), min(id), coalesce(sum(cardinality(row_ids)), 0),
+    coalesce((SELECT sum(rows) FROM copied), 0)
 FROM taken
