@@ -5,6 +5,7 @@
 #include "storage/base/metrics.h"
 #include "storage/pg/pgq.h"
 #include "storage/pg/sqlstate.h"
+#include "storage/projection_steps.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ enum {
 static const double look_s = 0.25;      /* between two looks for marks */
 static const double others_turn_s = 0.7; /* while somebody else projects */
 
+<<<<<<< HEAD
 /* A step, in this order: merges before what they are written to, entities before the sums of what changed. */
 static const char *const step[] = {
 	"project_take", "project_rest",
@@ -31,6 +33,11 @@ static const char *const step[] = {
 	"project_marketing_spends",
 	"project_count_events", "project_count_products", "project_tidy", "project_stale",
 };
+=======
+#define NAME(n) n,
+static const char *const step[] = { "project_take", PROJECTION_STEPS(NAME, NAME) };
+#undef NAME
+>>>>>>> main
 enum { STEP = sizeof(step) / sizeof(*step) };
 _Static_assert((int)STEP <= (int)PGQ_MAX_STATEMENTS, "a step is one unit");
 

@@ -9,10 +9,20 @@ struct services;
 
 /* What runs beside the doors on the same loop; main.c joins server and jobs, which do not know each other. */
 struct reactor_jobs {
-	enum err_code (*start)(const struct services *s, void **out, struct err *e);
-	void (*stop)(void *jobs);   /* the pools are gone by then */
+	enum err_code (*start)(struct services *s, void **out, struct err *e);
+	void (*drain)(void *jobs);         /* no new ones; what runs is to end soon */
+	bool (*quiet)(const void *jobs);   /* nothing runs any more */
+	void (*stop)(void *jobs);          /* the pools are gone by then */
 };
 void reactor_use_jobs(const struct reactor_jobs *jobs);  /* before reactor_run; static storage */
+
+enum doors {
+	DOORS_ALL,
+	DOORS_HEALTH,   /* HTTP, and there only health and metrics */
+	DOORS_NONE,
+};
+void reactor_use_doors(enum doors d);                    /* before reactor_run; DOORS_ALL without it */
+enum doors reactor_doors(void);
 
 /* Serves until SIGTERM or SIGINT, then drains (not ready, no new calls, what was taken is committed and
  * answered) within conf->drain_ms. Call in a process that has not used gRPC yet.

@@ -29,19 +29,27 @@ static void add_service(const char *path)
 		snprintf(services[nservices++], sizeof(services[0]), "%.*s", (int)n, path + 1);
 }
 
+/* Without the comments: to clients' descriptor pools a file with them differs from the same one without. */
+static bool pack_file(Google__Protobuf__FileDescriptorProto *f, ProtobufCBinaryData *out)
+{
+	Google__Protobuf__SourceCodeInfo *comments = f->source_code_info;
+
+	f->source_code_info = NULL;
+	out->data = malloc(google__protobuf__file_descriptor_proto__get_packed_size(f));
+	if (out->data)
+		out->len = google__protobuf__file_descriptor_proto__pack(f, out->data);
+	f->source_code_info = comments;
+	return out->data != NULL;
+}
+
 enum err_code reflection_init(struct err *e)
 {
 	set = google__protobuf__file_descriptor_set__unpack(NULL, sizeof(descriptor_set), descriptor_set);
 	if (!set || set->n_file > MAX_FILES)
 		return err_set(e, ERR_INTERNAL, "the embedded descriptor set cannot be used");
-	for (size_t i = 0; i < set->n_file; i++) {
-		size_t n = google__protobuf__file_descriptor_proto__get_packed_size(set->file[i]);
-
-		packed[i].data = malloc(n);
-		if (!packed[i].data)
+	for (size_t i = 0; i < set->n_file; i++)
+		if (!pack_file(set->file[i], &packed[i]))
 			return err_set(e, ERR_QUOTA, "no memory for descriptors");
-		packed[i].len = google__protobuf__file_descriptor_proto__pack(set->file[i], packed[i].data);
-	}
 	for (const struct rpc *r = rpcs; r->path; r++)
 		add_service(r->path);
 	return ERR_OK;
@@ -55,6 +63,11 @@ void reflection_reset(void)
 		google__protobuf__file_descriptor_set__free_unpacked(set, NULL);
 	set = NULL;
 	nservices = 0;
+}
+
+const struct Google__Protobuf__FileDescriptorSet *reflection_files(void)
+{
+	return set;
 }
 
 bool reflection_has_service(const char *full_name)

@@ -9,6 +9,8 @@
 MUST_CHECK enum err_code reflection_init(struct err *e);   /* once, before serving */
 void reflection_reset(void);
 bool reflection_has_service(const char *full_name);        /* one that rpcs[] serves */
+/* The embedded set; lives until reflection_reset. */
+const struct Google__Protobuf__FileDescriptorSet *reflection_files(void);
 extern const struct stream_ops reflection_stream;
 
 #endif

@@ -11,11 +11,12 @@ struct stream_ops; /* server/wire/stream.h */
 
 struct rpc {
 	const char *path;                        /* "/package.Service/Method" */
-	const ProtobufCMessageDescriptor *in;    /* NULL: the handler takes the bytes as they are */
+	const ProtobufCMessageDescriptor *in;    /* NULL, and of streams: the handler takes the bytes as they are */
 	call_fn *handle;                         /* unary */
 	const struct stream_ops *stream;         /* or streaming */
 	uint32_t deadline_ms;                    /* when the caller names none; 0: none; or RPC_QUERY_MS */
-	const char *http_path;                   /* GET, arguments are the request's fields; NULL: gRPC only */
+	const char *http_path;                   /* GET, arguments are the request's fields; NULL: gRPC only (a
+						    stream's as server-sent events has a row in http_table.c) */
 	bool local_only;                         /* answers loopback peers only */
 };
 

@@ -390,7 +390,7 @@ static enum err_code run(struct supervisor *s, struct err *e)
 {
 	enum err_code c = plan(s, e);
 
-	if (!c)
+	if (!c && reactor_doors() == DOORS_ALL)
 		c = check_port(s->conf, "GRPC_PORT", s->conf->grpc_port, e);
 	if (!c)
 		c = check_port(s->conf, "HTTP_PORT", s->conf->http_port, e);
@@ -400,8 +400,11 @@ static enum err_code run(struct supervisor *s, struct err *e)
 		return c;
 	take_all_descriptors();
 	take_signals(s);
-	log_info(WHERE, "%u workers, gRPC on %s:%u, HTTP on %s:%u", s->n, s->conf->listen_address,
-		 s->conf->grpc_port, s->conf->listen_address, s->conf->http_port);
+	if (reactor_doors() == DOORS_ALL)
+		log_info(WHERE, "%u workers, gRPC on %s:%u, HTTP on %s:%u", s->n, s->conf->listen_address,
+			 s->conf->grpc_port, s->conf->listen_address, s->conf->http_port);
+	else
+		log_info(WHERE, "jobs only, health and metrics on %s:%u", s->conf->listen_address, s->conf->http_port);
 	s->configured_key = *s->conf->pii_hmac_key;
 	if (!s->configured_key)
 		log_warn(WHERE, "PII_HMAC_KEY is not set: the key is kept in the database, and nothing listens "

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 enum {
-	EVENT_ATTRIBUTES = 26,
 	LETTER_ATTRIBUTES = 11,
 	/* More than any attribute needs besides the bytes of its text. */
 	ATTRIBUTE_CEILING = PG_ATTRIBUTE_BYTES + PG_NUMERIC_BYTES,

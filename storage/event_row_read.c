@@ -59,6 +59,15 @@ void event_batch_mark_late(struct event_batch *b, const struct batch_entry *e, b
 	b->rows.p[e->at + LATE_AT + PG_ATTRIBUTE_BYTES + 4] = late;
 }
 
+void event_batch_attributes(const struct event_batch *b, const struct batch_entry *e,
+			    struct slice out[EVENT_ATTRIBUTES])
+{
+	const char *at = b->rows.p + e->at + HEAD_BYTES;
+
+	for (int i = 0; i < EVENT_ATTRIBUTES; i++)
+		out[i] = next_attribute(&at);
+}
+
 static struct slice without_version(struct slice jsonb)
 {
 	return jsonb.p ? (struct slice){ jsonb.p + 1, jsonb.n - 1 } : jsonb;

@@ -111,6 +111,39 @@ static void retire(struct connection *c)
 		pgq_close(&c->q);
 }
 
+static void on_news(struct pgq *q)
+{
+	const struct event_store *s = ((struct connection *)q->ctx)->store;
+
+	if (s->told && !s->destroying)
+		s->told(s->told_ctx);
+}
+
+/* What was said before is to be asked for. One that may not listen (a replica of PostgreSQL) stores nothing
+ * either. */
+static void on_listening(struct pgq_unit *u)
+{
+	struct connection *c = (struct connection *)((char *)u - offsetof(struct connection, listen));
+
+	if (!u->code)
+		on_news(&c->q);
+}
+
+static void listen_to_news(struct connection *c)
+{
+	static const struct pgq_statement listening = { .name = "ingest_listen" };
+
+	c->listen.done = on_listening;
+	if (pgq_submit(&c->q, &c->listen, &listening, 1))
+		return; /* it broke, and comes back */
+}
+
+void event_store_on_news(struct event_store *s, void (*told)(void *ctx), void *ctx)
+{
+	s->told = told;
+	s->told_ctx = ctx;
+}
+
 static void on_change(struct pgq *q)
 {
 	struct connection *c = q->ctx, *oldest = NULL;
@@ -120,6 +153,7 @@ static void on_change(struct pgq *q)
 		c->retiring = false;
 		return;
 	}
+	listen_to_news(c);
 	if (kept(s) <= s->wanted)
 		return;
 	for (unsigned i = 0; i < s->nconns; i++) {
@@ -176,6 +210,7 @@ enum err_code event_store_create(struct event_store **out, const struct conf *c,
 		pgq_init(&conn->q, c, l, o, SQL_INGEST, b);
 		conn->q.ctx = conn;
 		conn->q.on_change = on_change;
+		conn->q.on_notify = on_news;
 		for (unsigned k = 0; k < WORKS_PER_CONNECTION; k++)
 			work_init(&conn->works[k], conn);
 		conn->q.keep = i < s->wanted;

@@ -84,6 +84,11 @@ struct entity_mark {
 bool event_batch_entity(const struct event_batch *b, const struct batch_entry *e, struct entity_mark *out);
 void event_batch_mark_late(struct event_batch *b, const struct batch_entry *e, bool late);
 
+/* The attributes of an encoded row in the order of event_row, in PostgreSQL's binary format (p == NULL: SQL NULL). */
+enum { EVENT_ATTRIBUTES = 26, EVENT_ENTITY_ATTRIBUTE = 5 };
+void event_batch_attributes(const struct event_batch *b, const struct batch_entry *e,
+			    struct slice out[EVENT_ATTRIBUTES]);
+
 /* The key and the texts of an encoded row, as slices into b->rows; amount is left out. */
 void event_batch_read(const struct event_batch *b, const struct batch_entry *e, struct event_row *out);
 
@@ -115,6 +120,9 @@ struct event_store;
 MUST_CHECK enum err_code event_store_create(struct event_store **out, const struct conf *c, struct loop *l,
 					    struct offload *o, struct breaker *b, struct err *e);
 struct event_store *event_store_destroy(struct event_store *s); /* fails what is under way; NULL-safe; returns NULL */
+/* told(ctx) when another worker or replica says that something has changed (see ingest_listen.sql), and whenever
+ * that could have been missed; one listener. */
+void event_store_on_news(struct event_store *s, void (*told)(void *ctx), void *ctx);
 bool event_store_ready(const struct event_store *s);   /* a connection is up, and the breaker closed */
 /* True while a connection has nothing under way (send at once) or fewer than two batches (may send). */
 bool event_store_idle(const struct event_store *s);

@@ -169,6 +169,42 @@ static enum err_code send_range(struct work *w, struct range r, uint32_t rows)
 	return c;
 }
 
+/* Nothing else is being stored. */
+static bool is_alone(const struct work *w)
+{
+	const struct event_store *s = w->conn->store;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->nconns; i++)
+		n += works_of(&s->conns[i]);
+	return n == 1;
+}
+
+/* The same for a single row, whose attributes are the parameters: its batch and arrays would be most of the work. */
+static enum err_code send_one(struct work *w, const struct batch_entry *e)
+{
+	struct slice row[EVENT_ATTRIBUTES];
+	const char *params[EVENT_ATTRIBUTES];
+	int lengths[EVENT_ATTRIBUTES], binary[EVENT_ATTRIBUTES];
+	const struct pgq_statement st = { .name = "ingest_one", .nparams = EVENT_ATTRIBUTES, .params = params,
+					  .lengths = lengths, .formats = binary, .result_format = 1 };
+
+	event_batch_attributes(w->events, e, row);
+	if (!w->conn->store->tracking)
+		row[EVENT_ENTITY_ATTRIBUTE] = (struct slice){ 0 };
+	for (unsigned i = 0; i < EVENT_ATTRIBUTES; i++) {
+		params[i] = row[i].p;
+		lengths[i] = (int)row[i].n;
+		binary[i] = 1;
+	}
+	w->unit.done = on_stored;
+	if (pgq_submit(&w->conn->q, &w->unit, &st, 1))
+		return ERR_STORE;
+	if (is_alone(w))
+		pgq_expect(&w->conn->q);
+	return ERR_OK;
+}
+
 static enum err_code send_digests(struct work *w, uint32_t keys)
 {
 	const struct event_batch *b = w->events;
@@ -228,7 +264,7 @@ static enum err_code send_next(struct work *w, bool *over)
 		struct range r = w->ranges[w->nranges - 1];
 
 		if ((n = count_verdict(b, r, ROW_PENDING)))
-			return send_range(w, r, n);
+			return b->n == 1 && !w->careful ? send_one(w, b->entries) : send_range(w, r, n);
 	}
 	if ((n = count_verdict(b, (struct range){ 0, b->n }, ROW_DUPLICATE)))
 		return send_digests(w, n);

@@ -39,6 +39,7 @@ struct connection {
 	struct pgq q;
 	struct event_store *store;
 	bool retiring;                /* a fresh one has taken its place: closed once idle */
+	struct pgq_unit listen;       /* to news */
 	struct work works[WORKS_PER_CONNECTION];
 };
 
@@ -57,6 +58,8 @@ struct event_store {
 	unsigned wanted;              /* connections kept open */
 	unsigned nconns;              /* and a spare, to open before an old one is closed */
 	bool destroying;
+	void (*told)(void *ctx);
+	void *told_ctx;
 	struct connection conns[];
 };
 

@@ -206,14 +206,18 @@ static void judge_all(struct letter_run *r, const PGresult *p)
 static void feed(struct letter_run *r, const PGresult *p)
 {
 	struct ingest_request *q;
-	size_t bytes = 0;
+	struct ingest_bill bill = { .source = share_source(0, SLICE("dead letters")) };
 
-	for (unsigned i = 0; i < r->n; i++)
-		bytes += r->fates[i] == FATE_NOT_RETRYABLE ? 0 : (size_t)PQgetlength(p, (int)i, 4);
+	for (unsigned i = 0; i < r->n; i++) {
+		if (r->fates[i] == FATE_NOT_RETRYABLE)
+			continue;
+		bill.events++;
+		bill.bytes += (size_t)PQgetlength(p, (int)i, 4);
+	}
 	r->fed = 0;
-	if (bytes)
-		r->code = ingest_open(r->services->ingest, bytes, on_settled, r, &q, &r->failure);
-	if (!bytes || r->code) {
+	if (bill.events)
+		r->code = ingest_open(r->services->ingest, &bill, on_settled, r, &q, &r->failure);
+	if (!bill.events || r->code) {
 		record(r);
 		return;
 	}
@@ -270,11 +274,13 @@ enum err_code letter_run_start(struct letter_run *r, struct err *e)
 
 struct letter_retry {
 	const struct services *services;
-	ev_timer timer;
 	struct letter_run run;
+	struct job_run *job;       /* the run of the job that waits for it; NULL: nobody does */
 	bool running, again;
 	unsigned counts[FATES];
 };
+
+static void retry_due(struct letter_retry *t);
 
 static void on_letter(struct letter_run *r, int64_t id, enum letter_fate f, const struct rejection *error)
 {
@@ -282,6 +288,18 @@ static void on_letter(struct letter_run *r, int64_t id, enum letter_fate f, cons
 
 	(void)id, (void)error;
 	t->counts[f]++;
+}
+
+static void end_job(struct letter_retry *t, enum err_code c, const struct err *e)
+{
+	struct job_run *job = t->job;
+
+	t->job = NULL;
+	if (!job)
+		return;
+	buf_printf(&job->detail, "{\"retried\": %u, \"stored\": %u, \"duplicates\": %u, \"rejected_again\": %u}",
+		   t->run.seen, t->counts[FATE_STORED], t->counts[FATE_DUPLICATE], t->counts[FATE_REJECTED]);
+	job_end(job, c, e);
 }
 
 static void on_done(struct letter_run *r, enum err_code c, const struct err *e, bool more)
@@ -294,40 +312,51 @@ static void on_done(struct letter_run *r, enum err_code c, const struct err *e, 
 	if (r->seen)
 		log_info("letter_retry", "%u dead letters retried: %u stored, %u duplicates, %u rejected again", r->seen,
 			 t->counts[FATE_STORED], t->counts[FATE_DUPLICATE], t->counts[FATE_REJECTED]);
-	if (c && c != ERR_CANCELLED)
+	if (c && c != ERR_CANCELLED && !t->job)
 		log_warn("letter_retry", "%s", e->detail);
-	else if (!c && again)
-		letter_retry_now(t);
+	if (!c && again)
+		retry_due(t);
+	else
+		end_job(t, r->stopped ? ERR_CANCELLED : c, e);
 }
 
-void letter_retry_now(struct letter_retry *t)
+static void retry_due(struct letter_retry *t)
 {
+	enum err_code c;
 	struct err e;
 
 	if (t->running) {
 		t->again = true;
 		return;
 	}
-	if (t->services->draining)
-		return;
 	memset(t->counts, 0, sizeof(t->counts));
 	t->run = (struct letter_run){ .services = t->services, .filter = { .due = true }, .limit = UINT32_MAX,
 				      .on_letter = on_letter, .done = on_done };
-	t->running = letter_run_start(&t->run, &e) == ERR_OK;
+	c = letter_run_start(&t->run, &e);
+	t->running = c == ERR_OK;
 	if (!t->running)
-		log_warn("letter_retry", "%s", e.detail);
+		end_job(t, c, &e);
 }
 
-static void on_timer(struct ev_loop *ev, ev_timer *timer, int revents)
+static void on_job_stop(struct job_run *r)
 {
-	(void)ev, (void)revents;
-	letter_retry_now(timer->data);
+	((struct letter_retry *)r->ctx)->run.stopped = true;
+}
+
+void letter_retry_job(struct job_run *r)
+{
+	struct letter_retry *t = r->ctx;
+
+	t->job = r;
+	r->on_stop = on_job_stop;
+	retry_due(t);
 }
 
 /* What waited for it is due. */
 static void on_registered(void *ctx)
 {
-	letter_retry_now(ctx);
+	if (!((struct letter_retry *)ctx)->services->draining)
+		retry_due(ctx);
 }
 
 enum err_code letter_retry_start(struct letter_retry **out, const struct services *s, struct err *e)
@@ -337,9 +366,6 @@ enum err_code letter_retry_start(struct letter_retry **out, const struct service
 	if (!t)
 		return err_set(e, ERR_QUOTA, "no memory for the retry of dead letters");
 	t->services = s;
-	ev_init(&t->timer, on_timer);
-	t->timer.data = t;
-	loop_timer(s->loop, &t->timer, s->conf->dead_letter_retry_sec, s->conf->dead_letter_retry_sec);
 	schema_registry_on_change(s->schemas, on_registered, t);
 	*out = t;
 	return ERR_OK;
@@ -349,7 +375,6 @@ struct letter_retry *letter_retry_stop(struct letter_retry *t)
 {
 	if (!t)
 		return NULL;
-	loop_timer_stop(t->services->loop, &t->timer);
 	buf_reset(&t->run.outcomes);
 	free(t);
 	return NULL;

@@ -8,6 +8,7 @@
 #define SERVER_ADMIN_LETTER_RETRY_H
 
 #include "server/ingest/ingest.h"
+#include "storage/job_run.h"
 #include "storage/pg/pool.h"
 
 struct services;
@@ -57,10 +58,10 @@ struct letter_run {
 
 MUST_CHECK enum err_code letter_run_start(struct letter_run *r, struct err *e);
 
-/* The retry of what is due, again and again. */
+/* The retry of what is due: the job's work, and at once when a schema was registered. */
 struct letter_retry;
 MUST_CHECK enum err_code letter_retry_start(struct letter_retry **out, const struct services *s, struct err *e);
-void letter_retry_now(struct letter_retry *t);                      /* soon, without waiting for the timer */
+job_fn letter_retry_job;                                            /* ctx: the letter_retry */
 struct letter_retry *letter_retry_stop(struct letter_retry *t);     /* after the pools; NULL-safe; returns NULL */
 
 #endif

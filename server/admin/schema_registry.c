@@ -5,13 +5,14 @@
 #include "server/services.h"
 #include "storage/base/clock.h"
 #include "storage/base/log.h"
+#include "storage/event_store.h"
 #include "storage/pg/pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { RULES_BYTES = 32 << 20, LOOK_US = 5 * 1000000, MARK_BYTES = 48 };
-static const double first_s = 0.1, look_s = 2;
+static const double first_s = 0.1, look_s = 30;
 
 struct schema_registry {
 	const struct services *services;
@@ -152,6 +153,14 @@ void schema_registry_look(struct schema_registry *r)
 	look(r);
 }
 
+static void on_news(void *ctx)
+{
+	struct schema_registry *r = ctx;
+
+	if (r->ready && !r->services->draining) /* else it looks all the time */
+		schema_registry_look(r);
+}
+
 bool schema_registry_ready(const struct schema_registry *r)
 {
 	return r->ready;
@@ -173,6 +182,7 @@ enum err_code schema_registry_create(struct schema_registry **out, const struct 
 	ev_init(&r->timer, on_timer);
 	r->timer.data = r;
 	*out = r;
+	event_store_on_news(s->events, on_news, r);
 	loop_timer(s->loop, &r->timer, 0, 0);
 	return ERR_OK;
 }

@@ -23,6 +23,41 @@ bool topic_event_read(struct slice wire, bool of_bulk, struct topic_event *e)
 	return !w.bad;
 }
 
+bool topic_bulk_read(struct slice wire, struct topic_bulk *b)
+{
+	struct wire w = wire_of(wire);
+	struct wire_field f;
+
+	while (wire_next(&w, &f)) {
+		if (f.number == 2)
+			b->n++;
+		else if (f.number == 4 && f.type == WIRE_BYTES)
+			b->topic = f.bytes;
+		else if (f.number == 7 && f.type == WIRE_BYTES)
+			b->path = f.bytes;
+	}
+	return !w.bad;
+}
+
+bool topic_entry_read(struct slice wire, struct slice *id, struct topic_event *e, struct slice *bytes)
+{
+	struct wire w = wire_of(wire);
+	struct wire_field f;
+	bool good = true;
+
+	while (wire_next(&w, &f)) {
+		if (f.type != WIRE_BYTES)
+			continue;
+		if (f.number == 1)
+			*id = f.bytes;
+		else if (f.number == 2)
+			*bytes = f.bytes;
+		else if (f.number == 3)
+			good = topic_event_read(f.bytes, true, e);
+	}
+	return good && !w.bad;
+}
+
 /* A google.protobuf.Value's text; p == NULL for all that is no string. */
 static struct slice string_of(struct slice value)
 {

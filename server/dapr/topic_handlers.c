@@ -19,7 +19,7 @@ struct delivery {
 
 static answer answer_of(enum outcome o)
 {
-	return o == OUT_UNAVAILABLE ? ANSWER(RETRY) : ANSWER(SUCCESS);
+	return o == OUT_STORED || o == OUT_DUPLICATE || o == OUT_REJECTED ? ANSWER(SUCCESS) : ANSWER(RETRY);
 }
 
 static void reply_single(struct call *c, answer a)
@@ -30,7 +30,6 @@ static void reply_single(struct call *c, answer a)
 	call_reply(c, &out.base);
 }
 
-/* r NULL: there was no room for any of them. */
 static void reply_bulk(struct delivery *d, const struct ingest_request *r)
 {
 	Dapr__Proto__Runtime__V1__TopicEventBulkResponse out =
@@ -47,7 +46,7 @@ static void reply_bulk(struct delivery *d, const struct ingest_request *r)
 	for (uint32_t i = 0; i < d->n; i++) {
 		dapr__proto__runtime__v1__topic_event_bulk_response_entry__init(&list[i]);
 		list[i].entry_id = arena_strndup(a, d->entry_ids[i].n ? d->entry_ids[i].p : "", d->entry_ids[i].n);
-		list[i].status = r ? answer_of(ingest_outcome(r, i)) : ANSWER(RETRY);
+		list[i].status = answer_of(ingest_outcome(r, i));
 		pointers[i] = &list[i];
 	}
 	out.n_statuses = d->n;
@@ -67,12 +66,13 @@ static void take(struct ingest_request *r, const struct topic_event *e, struct s
 
 static void on_single(struct ingest_request *r, void *ctx)
 {
-	reply_single(ctx, ingest_total(r) ? answer_of(ingest_outcome(r, 0)) : ANSWER(RETRY));
+	reply_single(ctx, answer_of(ingest_outcome(r, 0)));
 }
 
 void dapr_on_topic_event(struct call *c, const ProtobufCMessage *req)
 {
 	struct topic_event e = { 0 };
+	struct ingest_bill bill = { .events = 1, .bytes = c->request.n };
 	struct ingest_request *r;
 
 	(void)req;
@@ -80,7 +80,8 @@ void dapr_on_topic_event(struct call *c, const ProtobufCMessage *req)
 		call_fail_code(c, ERR_INVALID, "the message cannot be decoded");
 		return;
 	}
-	if (ingest_open(c->services->ingest, c->request.n, on_single, c, &r, NULL)) {
+	bill.source = share_source(call_peer(c), e.source);
+	if (ingest_open(c->services->ingest, &bill, on_single, c, &r, NULL)) {
 		reply_single(c, ANSWER(RETRY));
 		return;
 	}
@@ -90,54 +91,10 @@ void dapr_on_topic_event(struct call *c, const ProtobufCMessage *req)
 
 static void on_bulk(struct ingest_request *r, void *ctx)
 {
-	struct delivery *d = ctx;
-
-	reply_bulk(d, ingest_total(r) == d->n ? r : NULL);
+	reply_bulk(ctx, r);
 }
 
-/* A TopicEventBulkRequestEntry: its id, and the event (bytes are a CloudEvent's text). */
-static bool read_entry(struct slice wire, struct slice *id, struct topic_event *e, struct slice *bytes)
-{
-	struct wire w = wire_of(wire);
-	struct wire_field f;
-	bool good = true;
-
-	while (wire_next(&w, &f)) {
-		if (f.type != WIRE_BYTES)
-			continue;
-		if (f.number == 1)
-			*id = f.bytes;
-		else if (f.number == 2)
-			*bytes = f.bytes;
-		else if (f.number == 3)
-			good = topic_event_read(f.bytes, true, e);
-	}
-	return good && !w.bad;
-}
-
-struct bulk {
-	struct slice topic, path;
-	uint32_t n;
-};
-
-/* What stands around the entries, and how many there are. */
-static bool read_bulk(struct slice wire, struct bulk *b)
-{
-	struct wire w = wire_of(wire);
-	struct wire_field f;
-
-	while (wire_next(&w, &f)) {
-		if (f.number == 2)
-			b->n++;
-		else if (f.number == 4 && f.type == WIRE_BYTES)
-			b->topic = f.bytes;
-		else if (f.number == 7 && f.type == WIRE_BYTES)
-			b->path = f.bytes;
-	}
-	return !w.bad && b->n <= MAX_ENTRIES;
-}
-
-static void take_entries(struct ingest_request *r, struct delivery *d, const struct bulk *b)
+static void take_entries(struct ingest_request *r, struct delivery *d, const struct topic_bulk *b)
 {
 	struct slice route = b->path.n ? b->path : SLICE("OnBulkTopicEvent");
 	struct wire w = wire_of(d->call->request);
@@ -150,7 +107,7 @@ static void take_entries(struct ingest_request *r, struct delivery *d, const str
 
 		if (f.number != 2)
 			continue;
-		if (read_entry(f.bytes, &d->entry_ids[i], &e, &bytes) && !bytes.p)
+		if (topic_entry_read(f.bytes, &d->entry_ids[i], &e, &bytes) && !bytes.p)
 			take(r, &e, route);
 		else
 			ingest_json(r, bytes.p ? bytes : f.bytes, route);
@@ -161,11 +118,12 @@ static void take_entries(struct ingest_request *r, struct delivery *d, const str
 void dapr_on_bulk_topic_event(struct call *c, const ProtobufCMessage *req)
 {
 	struct delivery *d = arena_zalloc(&c->arena, sizeof(*d));
-	struct bulk b = { .n = 0 };
+	struct topic_bulk b = { .n = 0 };
+	struct ingest_bill bill = { .bytes = c->request.n };
 	struct ingest_request *r;
 
 	(void)req;
-	if (!read_bulk(c->request, &b)) {
+	if (!topic_bulk_read(c->request, &b) || b.n > MAX_ENTRIES) {
 		call_fail_code(c, ERR_INVALID, "the message cannot be decoded, or holds over 5000 entries");
 		return;
 	}
@@ -177,7 +135,9 @@ void dapr_on_bulk_topic_event(struct call *c, const ProtobufCMessage *req)
 	}
 	d->call = c;
 	d->n = b.n;
-	if (ingest_open(c->services->ingest, c->request.n, on_bulk, d, &r, NULL)) {
+	bill.events = b.n;
+	bill.source = share_source(call_peer(c), b.topic);
+	if (ingest_open(c->services->ingest, &bill, on_bulk, d, &r, NULL)) {
 		call_fail_code(c, ERR_QUOTA, "too many events are under way; try again");
 		return;
 	}

@@ -1,10 +1,9 @@
 #include "server/http/deliver.h"
 
-#include "storage/base/base64.h"
+#include "server/http/bulk_entry.h"
 #include "server/http/event_run.h"
 #include "server/http/http_error.h"
 #include "server/http/media.h"
-#include "storage/base/json.h"
 
 uint32_t deliver_ceiling(const struct http_request *r)
 {
@@ -63,32 +62,9 @@ static void single_end(struct event_run *run)
 	event_run_answer(run, 200);
 }
 
-/* The text of a JSON string; p == NULL when it is none. */
-static struct slice text_of(struct arena *a, struct slice token)
-{
-	const char *why;
-	const struct json *j = token.n && *token.p == '"' ? json_parse(a, token, &why) : NULL;
-
-	return j && j->type == JSON_STRING ? j->text : (struct slice){ 0 };
-}
-
-/* An entry's event: an object; or a string, with the bytes in base64 or as they are. */
 static struct slice bulk_event(struct event_run *run, struct slice entry, uint32_t i)
 {
-	struct slice event = json_walk_find(entry, SLICE("\"event\"")), text, bytes;
-
-	text = text_of(&run->arena, json_walk_find(entry, SLICE("\"entryId\"")));
-	run->ids[i] =
-		(struct slice){ arena_strndup(&run->arena, text.n ? text.p : "", text.n), text.n };
-	if (!run->ids[i].p)
-		run->ids[i].n = 0;
-	if (!event.p)
-		return entry;
-	if (*event.p != '"' || event.n > 2 * EVENT_MAX_BYTES)
-		return event;
-	text = text_of(&run->arena, event);
-	bytes = text.p ? base64_read(&run->arena, text) : text;
-	return bytes.p ? bytes : text.p ? text : event;
+	return bulk_entry_event(&run->arena, entry, &run->ids[i]);
 }
 
 static bool bulk_settled(struct event_run *run, const struct ingest_request *q)
@@ -119,14 +95,14 @@ void deliver_post(struct http_request *r)
 	static const struct event_run_ops single = { single_event, single_settled, single_end };
 	static const struct event_run_ops bulk = { bulk_event, bulk_settled, bulk_end };
 	struct slice body = http_body(r), entries = { 0 };
-	bool may_be_bulk =
-		!media_is(http_header(r, "Content-Type"), "application/cloudevents+json");
+	bool whole = false, may_be_bulk = !media_is(http_header(r, "Content-Type"),
+						    "application/cloudevents+json");
 
 	if (may_be_bulk)
-		entries = json_walk_find(body, SLICE("\"entries\""));
+		entries = bulk_entries(body, &whole);
 	if (!entries.p && body.n > EVENT_MAX_BYTES)
 		http_error(r, 413, ERR_INVALID, "an event is at most 1 MiB");
-	else if (entries.p && json_walk_whole(entries))
+	else if (whole)
 		event_run_start(r, &bulk, entries, body);
 	else
 		event_run_start(r, &single, (struct slice){ 0 }, body);

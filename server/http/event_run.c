@@ -31,6 +31,17 @@ static size_t gather(struct event_run *run)
 	return bytes;
 }
 
+/* The events that were not looked at any more. */
+static void refuse_rest(struct event_run *run)
+{
+	struct slice event;
+	uint32_t n = 0;
+
+	while (json_walk_next(&run->walk, NULL, &event))
+		n++;
+	ingest_refuse(http_services(run->request)->ingest, n);
+}
+
 /* False when the run is over. */
 static bool settle(struct event_run *run, const struct ingest_request *q)
 {
@@ -38,6 +49,8 @@ static bool settle(struct event_run *run, const struct ingest_request *q)
 
 	for (int o = 0; q && o < OUT_OUTCOMES; o++)
 		run->outcomes[o] += ingest_count(q, (enum outcome)o);
+	if (!go_on && !run->last)
+		refuse_rest(run);
 	run->before += run->n;
 	arena_reset(&run->arena);
 	return go_on;
@@ -55,16 +68,17 @@ static void on_done(struct ingest_request *q, void *ctx)
 
 static void step(struct event_run *run)
 {
+	struct ingest_bill bill = { .source = run->source };
 	struct ingest_request *q;
-	size_t bytes;
 
 	do {
-		bytes = gather(run);
+		bill.bytes = gather(run);
+		bill.events = run->n;
 		if (!run->n)
 			break;
 		for (uint32_t i = 0; i < run->n; i++)
 			run->elements[i] = run->ops->event(run, run->elements[i], i);
-		if (ingest_open(http_services(run->request)->ingest, bytes, on_done, run, &q,
+		if (ingest_open(http_services(run->request)->ingest, &bill, on_done, run, &q,
 				NULL) == ERR_OK) {
 			for (uint32_t i = 0; i < run->n; i++)
 				ingest_json(q, run->elements[i], run->route);
@@ -94,6 +108,7 @@ void event_run_start(struct http_request *r, const struct event_run_ops *ops, st
 	run->ops = ops;
 	run->request = r;
 	run->route = http_path(r);
+	run->source = share_source(http_peer(r), run->route);
 	run->single = array.p ? (struct slice){ 0 } : single;
 	if (array.p)
 		json_walk_begin(&run->walk, array, '[');

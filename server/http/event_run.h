@@ -24,6 +24,7 @@ struct event_run {
 	const struct event_run_ops *ops;
 	struct http_request *request;
 	struct slice route;              /* as rejections of unreadable bytes name it */
+	uint64_t source;                 /* who sends */
 	struct slice single;             /* the one event, when it is not an array's */
 	struct json_walk walk;
 	struct slice *elements, *ids;    /* of this chunk; ids are the ops' */

@@ -164,13 +164,15 @@ struct http *http_destroy(struct http *h)
 	if (!h)
 		return NULL;
 	if (h->daemon) {
-		loop_io(h->services->loop, &h->io, -1, 0);
-		loop_timer_stop(h->services->loop, &h->timer);
 		for (struct http_request *r = h->open, *next; r; r = next) {
 			next = r->next;
 			if (r->state == REQUEST_WAITING)
 				request_detach(r);
+			else if (r->stream)
+				http_stream_end(r);
 		}
+		loop_io(h->services->loop, &h->io, -1, 0);
+		loop_timer_stop(h->services->loop, &h->timer);
 		http_stop_listening(h);
 		MHD_stop_daemon(h->daemon);
 	} else if (h->listen_fd >= 0) {

@@ -36,6 +36,7 @@ struct http *http_destroy(struct http *h);       /* NULL-safe; returns NULL */
 
 const struct services *http_services(const struct http_request *r);
 struct arena *http_arena(struct http_request *r);          /* lives until the answer is sent */
+uint64_t http_peer(const struct http_request *r);          /* tells connections apart: a hash */
 struct slice http_body(const struct http_request *r);
 struct slice http_path(const struct http_request *r);
 struct slice http_header(const struct http_request *r, const char *name); /* p == NULL: absent */

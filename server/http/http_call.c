@@ -50,6 +50,11 @@ static void on_fail(struct call *c, const struct status *s)
 	finish(c, s, (struct slice){ 0 });
 }
 
+static uint64_t on_peer(const struct call *c)
+{
+	return http_peer(((const struct http_call *)c)->request);
+}
+
 static void on_client_gone(void *ctx)
 {
 	struct http_call *h = ctx;
@@ -69,7 +74,7 @@ static const struct rpc *find(struct slice path)
 
 void http_call_get(struct http_request *r)
 {
-	static const struct call_ops ops = { on_reply, on_fail };
+	static const struct call_ops ops = { on_reply, on_fail, on_peer };
 	const struct rpc *row = find(http_path(r));
 	struct http_call *h;
 	struct http_args args;

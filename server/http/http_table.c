@@ -5,7 +5,9 @@
 #include "server/http/http_call.h"
 #include "server/http/metrics_http.h"
 #include "server/http/page_http.h"
+#include "server/http/realtime_http.h"
 #include "server/http/subscribe_http.h"
+#include "server/openapi/openapi.h"
 
 #define DELIVERY(topic)                                                                   \
 	{                                                                                 \
@@ -28,10 +30,12 @@ const struct http_route http_routes[] = {
 	DELIVERY("dlq"),
 	{ "POST", "/events", cloudevents_post, EVENTS_MAX_BYTES, cloudevents_ceiling },
 	{ "GET", "/dapr/subscribe", subscribe_get, 0, NULL },
+	{ "GET", "/api/v1/analytics/realtime/stream", realtime_stream_get, 0, NULL },
 	{ "GET", "/api/v1/analytics/*", http_call_get, 0, NULL },
 	{ "GET", "/health/live", health_live_get, 0, NULL },
 	{ "GET", "/health/ready", health_ready_get, 0, NULL },
 	{ "GET", "/metrics", metrics_http_get, 0, NULL },
+	{ "GET", "/openapi.json", openapi_get, 0, NULL },
 	{ "GET", "/", page_index_get, 0, NULL },
 	{ "GET", "/page/dashboard.css", page_style_get, 0, NULL },
 	{ "GET", "/page/dashboard.js", page_script_get, 0, NULL },

@@ -5,9 +5,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <xxhash.h>
 
 enum {
 	ARENA_BYTES = 8 << 20,
@@ -31,12 +33,17 @@ static bool path_matches(const char *pattern, const char *path)
 	return strcmp(pattern, path) == 0;
 }
 
+static bool about_health(const struct http_route *t)
+{
+	return !strncmp(t->path, "/health/", 8) || !strcmp(t->path, "/metrics");
+}
+
 /* Sets route, and refused for a path we do not know or not with this method. */
 static void find_route(struct http_request *r, const char *method)
 {
 	r->refused = MHD_HTTP_NOT_FOUND;
 	for (const struct http_route *t = http_routes; t->method; t++) {
-		if (!path_matches(t->path, r->path))
+		if (!path_matches(t->path, r->path) || (r->services->only_health && !about_health(t)))
 			continue;
 		r->route = t;
 		if (!strcmp(t->method, method) ||
@@ -140,6 +147,9 @@ static void unlink_request(struct http_request *r)
 
 static void request_free(struct http_request *r)
 {
+	request_unwatch(r);
+	if (r->stream)
+		r->stream->gone(r->stream_ctx);
 	http_drop_body(r);
 	arena_reset(&r->arena);
 	if (r->response)
@@ -184,7 +194,7 @@ void request_on_completed(void *cls, struct MHD_Connection *c, void **slot,
 
 void request_detach(struct http_request *r)
 {
-	loop_io(r->services->loop, &r->gone_io, -1, 0);
+	request_unwatch(r);
 	unlink_request(r);
 	r->http = NULL;
 	MHD_resume_connection(r->connection);
@@ -207,7 +217,7 @@ static void on_gone_io(struct ev_loop *ev, ev_io *w, int events)
 
 /* A suspended connection is not read by the daemon, so we look ourselves whether the client is
  * still there. */
-static void watch(struct http_request *r)
+void request_watch(struct http_request *r)
 {
 	const union MHD_ConnectionInfo *i =
 		MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -217,12 +227,17 @@ static void watch(struct http_request *r)
 	loop_io(r->services->loop, &r->gone_io, i->connect_fd, EV_READ);
 }
 
+void request_unwatch(struct http_request *r)
+{
+	loop_io(r->services->loop, &r->gone_io, -1, 0);
+}
+
 void http_on_gone(struct http_request *r, void (*fn)(void *ctx), void *ctx)
 {
 	r->on_gone = fn;
 	r->gone_ctx = ctx;
 	if (r->http && r->state == REQUEST_WAITING && !ev_is_active(&r->gone_io))
-		watch(r);
+		request_watch(r);
 }
 
 static enum MHD_Result send_answer(struct http_request *r)
@@ -265,52 +280,51 @@ enum MHD_Result request_on_access(void *cls, struct MHD_Connection *c, const cha
 	r->state = REQUEST_WAITING;
 	MHD_suspend_connection(c);
 	if (r->on_gone)
-		watch(r);
+		request_watch(r);
 	return MHD_YES;
 }
 
-static struct MHD_Response *make_response(const struct http_request *r, const char *content_type,
-					  struct slice body, unsigned retry_after_s)
+void request_answer(struct http_request *r, unsigned status, const char *content_type, struct MHD_Response *m)
 {
-	struct MHD_Response *m = MHD_create_response_from_buffer(
-		body.n, body.n ? (void *)body.p : "", MHD_RESPMEM_MUST_COPY);
-	char seconds[16];
+	bool waiting = r->state == REQUEST_WAITING;
 
-	if (!m)
-		return NULL;
-	MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-	MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(m, "Content-Security-Policy", content_security_policy);
-	if (r->allow)
-		MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, r->allow);
-	if (retry_after_s) {
-		snprintf(seconds, sizeof(seconds), "%u", retry_after_s);
-		MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+	assert(r->state != REQUEST_ANSWERED);
+	r->state = REQUEST_ANSWERED;
+	r->status = status;
+	r->response = m;
+	if (m) {
+		MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+		MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+		MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
+		MHD_add_response_header(m, "Content-Security-Policy", content_security_policy);
+		if (r->allow)
+			MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, r->allow);
+		if (r->services->draining)
+			MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
 	}
-	if (r->services->draining)
-		MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
-	return m;
+	if (!r->http) {
+		request_free(r);
+		return;
+	}
+	if (!waiting)
+		return;
+	request_unwatch(r);
+	MHD_resume_connection(r->connection); /* which wakes nobody */
+	http_wake(r->http);
 }
 
 void http_answer(struct http_request *r, unsigned status, const char *content_type,
 		 struct slice body, unsigned retry_after_s)
 {
-	bool waiting = r->state == REQUEST_WAITING;
+	struct MHD_Response *m = MHD_create_response_from_buffer(
+		body.n, body.n ? (void *)body.p : "", MHD_RESPMEM_MUST_COPY);
+	char seconds[16];
 
-	assert(r->state != REQUEST_ANSWERED);
-	if (!r->http) {
-		request_free(r);
-		return;
+	if (m && retry_after_s) {
+		snprintf(seconds, sizeof(seconds), "%u", retry_after_s);
+		MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
 	}
-	r->state = REQUEST_ANSWERED;
-	r->status = status;
-	r->response = make_response(r, content_type, body, retry_after_s);
-	if (!waiting)
-		return;
-	loop_io(r->services->loop, &r->gone_io, -1, 0);
-	MHD_resume_connection(r->connection); /* which wakes nobody */
-	http_wake(r->http);
+	request_answer(r, status, content_type, m);
 }
 
 const struct services *http_services(const struct http_request *r)
@@ -331,6 +345,15 @@ struct slice http_body(const struct http_request *r)
 struct slice http_path(const struct http_request *r)
 {
 	return slice_of(r->path);
+}
+
+uint64_t http_peer(const struct http_request *r)
+{
+	const struct sockaddr *a =
+		MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+
+	return XXH3_64bits(a, a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+							: sizeof(struct sockaddr_in));
 }
 
 struct slice http_header(const struct http_request *r, const char *name)

@@ -5,12 +5,14 @@
 #define SERVER_HTTP_REQUEST_H
 
 #include "server/http/http.h"
+#include "server/http/http_stream.h"
 #include "storage/base/arena.h"
 
 #include <ev.h>
 #include <microhttpd.h>
 
 enum { HTTP_STATUSES = 500 };  /* 100 to 599 */
+enum { HTTP_STREAM_BLOCK_BYTES = 8 * 1024 };
 
 struct metric;
 struct http {
@@ -50,6 +52,10 @@ struct http_request {
 	void (*on_gone)(void *ctx);
 	void *gone_ctx;
 	ev_io gone_io;
+	const struct http_stream_ops *stream;  /* of an answer in pieces */
+	void *stream_ctx;
+	bool parked;                   /* suspended: there is no piece at the moment */
+	bool stream_over;              /* no more of them are read */
 	char path[];
 };
 
@@ -61,6 +67,11 @@ enum MHD_Result request_on_access(void *cls, struct MHD_Connection *c, const cha
 				  size_t *size, void **slot);
 void request_on_completed(void *cls, struct MHD_Connection *c, void **slot,
 			  enum MHD_RequestTerminationCode how);
+/* Answers with m (NULL: out of memory, the connection is closed), which gets the headers that all answers have. */
+void request_answer(struct http_request *r, unsigned status, const char *content_type, struct MHD_Response *m);
+/* Looks for the client's leaving while the connection is suspended: on_gone. */
+void request_watch(struct http_request *r);
+void request_unwatch(struct http_request *r);
 /* A waiting one at the door's end: the answer, when it comes, goes nowhere. */
 void request_detach(struct http_request *r);
 

@@ -28,7 +28,7 @@ void anonymize_key(struct text *t, struct slice key)
 	text_putc(t, ':');
 }
 
-static struct slice treat(struct pii *p, enum pii_kind kind, struct slice s)
+struct slice anonymize_text(struct pii *p, enum pii_kind kind, struct slice s)
 {
 	struct slice out;
 
@@ -103,7 +103,7 @@ static void put_kind(struct pii *p, struct text *t, enum pii_kind kind, const st
 		if (kind == PII_ADDRESS)
 			text_puts(t, "null");
 		else
-			text_json(t, treat(p, kind, v->text));
+			text_json(t, anonymize_text(p, kind, v->text));
 		break;
 	case JSON_ARRAY:
 		text_putc(t, '[');

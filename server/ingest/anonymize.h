@@ -5,6 +5,8 @@
 
 #include "server/ingest/pii.h"
 
+/* What may stay of a string under a key of this kind. */
+struct slice anonymize_text(struct pii *p, enum pii_kind kind, struct slice s);
 void anonymize_value(struct pii *p, struct text *t, const struct json *v);
 /* Writes `,"key":value` (the comma only after other members), unless the member is dropped. */
 void anonymize_member(struct pii *p, struct text *t, const struct json *m);

@@ -1,5 +1,7 @@
 #include "server/ingest/feed.h"
 
+#include "server/ingest/wire.h"
+
 enum { EVENTS_A_TURN = 250 };
 
 typedef Api__Analytics__V1__PublishEventsResponse response;
@@ -12,34 +14,49 @@ static void on_next_turn(struct ev_loop *ev, ev_timer *t, int revents)
 	feed_run(t->data);
 }
 
-/* How many events the request holds; false when it is no such message. */
-static bool count_events(struct slice request, uint32_t *n)
+/* How many events the request holds, and the first; false when it is no such message. */
+static bool count_events(struct slice request, uint32_t *n, struct slice *first)
 {
 	struct slice event;
 	size_t at = 0;
 	bool bad = false;
 
 	for (*n = 0; event_next_proto(request, &at, &event, &bad); ++*n)
-		;
+		if (!*n)
+			*first = event;
 	return !bad;
 }
 
-enum err_code feed_open(struct feed *f, const struct services *s, struct slice bytes,
+/* CloudEvent.source; only to tell senders apart. */
+static struct slice source_of(struct slice event)
+{
+	struct wire w = wire_of(event);
+	struct wire_field f;
+
+	while (wire_next(&w, &f))
+		if (f.number == 2 && f.type == WIRE_BYTES)
+			return f.bytes;
+	return (struct slice){ NULL, 0 };
+}
+
+enum err_code feed_open(struct feed *f, const struct services *s, uint64_t peer, struct slice bytes,
 			void (*settled)(struct ingest_request *r, void *ctx), void *ctx, struct err *e)
 {
+	struct slice first = { NULL, 0 };
+	struct ingest_bill bill = { .bytes = bytes.n };
 	enum err_code rc;
-	uint32_t n;
 
-	if (!count_events(bytes, &n))
+	if (!count_events(bytes, &bill.events, &first))
 		return err_set(e, ERR_INVALID, "the message cannot be decoded");
-	if (n > FEED_MAX_EVENTS)
+	if (bill.events > FEED_MAX_EVENTS)
 		return err_set(e, ERR_INVALID, "at most %d events a message", FEED_MAX_EVENTS);
 	f->services = s;
 	f->bytes = bytes;
 	f->at = 0;
 	ev_init(&f->next_turn, on_next_turn);
 	f->next_turn.data = f;
-	rc = ingest_open(s->ingest, bytes.n, settled, ctx, &f->request, e);
+	bill.source = share_source(peer, source_of(first));
+	rc = ingest_open(s->ingest, &bill, settled, ctx, &f->request, e);
 	if (!rc)
 		ingest_hold(f->request);
 	return rc;

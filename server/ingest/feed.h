@@ -20,9 +20,10 @@ struct feed {
 	void (*consumed)(struct feed *f);  /* every event was taken, bytes are not needed any more; may be NULL */
 };
 
-/* Checks the request and opens it; the events follow from feed_run. settled(request, ctx) runs once, later.
+/* Checks the request and opens it; the events follow from feed_run. A sender is its connection and the
+ * CloudEvents source of its first event: a sidecar speaks for many. settled(request, ctx) runs once, later.
  * ERR_INVALID: no such message, or more than FEED_MAX_EVENTS (e names it); ERR_QUOTA: the budget is used up. */
-MUST_CHECK enum err_code feed_open(struct feed *f, const struct services *s, struct slice bytes,
+MUST_CHECK enum err_code feed_open(struct feed *f, const struct services *s, uint64_t peer, struct slice bytes,
 				   void (*settled)(struct ingest_request *r, void *ctx), void *ctx,
 				   struct err *e);
 void feed_run(struct feed *f);

@@ -25,10 +25,15 @@ static const struct rejection poison = {
 	.message = "a value in this event is outside of what the database can hold",
 };
 
+void flush_show_queue(struct ingest *g)
+{
+	metric_set(g->queued, (double)(g->share.used + g->row_bytes));
+}
+
 static void charge(struct ingest *g, size_t plus, size_t minus)
 {
-	g->bytes = g->bytes + plus - minus;
-	metric_set(g->queued, (double)g->bytes);
+	g->row_bytes = g->row_bytes + plus - minus;
+	flush_show_queue(g);
 }
 
 /* --- rows --- */
@@ -353,8 +358,9 @@ static void report(struct ingest *g)
 		g->settled = r->next;
 		if (!g->settled)
 			g->settled_tail = &g->settled;
+		share_give(&g->share, r->bill.source, r->bill.bytes);
+		flush_show_queue(g);
 		r->done(r, r->ctx);
-		charge(g, 0, r->bytes);
 		arena_reset(&r->arena);
 		free(r->outcomes);
 		free(r->results);

@@ -4,6 +4,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/metrics.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,6 +14,20 @@ enum {
 	REQUEST_ARENA_BYTES = 8 << 20,
 };
 #define DEDUP_WINDOW_US (24 * 3600 * 1000000ll)
+
+/* id:key,id:key. False: one of them is no key. */
+static bool read_old_keys(struct ingest *g, const char *list)
+{
+	while (*list) {
+		size_t n = strcspn(list, ","), id = strcspn(list, ":");
+
+		if (id >= n || !id || n - id - 1 < KEY_MIN_BYTES || g->nold_keys == INGEST_OLD_KEYS)
+			return false;
+		g->old_keys[g->nold_keys++] = (struct pii_key){ { list, id }, { list + id + 1, n - id - 1 } };
+		list += n + (list[n] == ',');
+	}
+	return true;
+}
 
 enum err_code ingest_create(struct ingest **out, const struct conf *c, struct loop *l, struct event_store *s,
 			    struct err *e)
@@ -30,12 +45,13 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 	g->conf = c;
 	g->loop = l;
 	g->store = s;
-	if (!ingest_use_key(g, c->pii_hmac_key)) {
+	if (!ingest_use_key(g, c->pii_hmac_key) || !read_old_keys(g, c->pii_hmac_old_keys)) {
 		dedup_destroy(g->dedup);
 		free(g);
-		return err_set(e, ERR_PRECONDITION, "PII_HMAC_KEY cannot be used: a key has 16 bytes or more");
+		return err_set(e, ERR_PRECONDITION, "PII_HMAC_KEY or PII_HMAC_OLD_KEYS cannot be used: a key has 16 bytes or "
+						    "more; old ones are written as id:key,id:key, at most %d", INGEST_OLD_KEYS);
 	}
-	g->limit_bytes = (size_t)c->ingest_queue_mib << 20;
+	g->share.limit = (size_t)c->ingest_queue_mib << 20;
 	g->ready_tail = &g->ready;
 	g->letters_tail = &g->letters_ready;
 	g->settled_tail = &g->settled;
@@ -47,6 +63,8 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 	g->queued = metric_get(M_QUEUE_BYTES, "", "");
 	g->batch_rows = metric_get(M_BATCH, "", "");
 	g->seconds = metric_get(M_INGEST, "", "");
+	g->suppressed = metric_get(M_SUPPRESSED, "", "");
+	conserve_start(&g->conserve, l, &g->in_flight);
 	*out = g;
 	return ERR_OK;
 }
@@ -74,6 +92,7 @@ struct ingest *ingest_destroy(struct ingest *g)
 
 	if (!g)
 		return NULL;
+	conserve_stop(&g->conserve);
 	while ((l = g->spare)) {
 		g->spare = l->next;
 		load_destroy(l);
@@ -91,53 +110,85 @@ bool ingest_quiet(const struct ingest *g)
 	return g->in_flight == 0 && !g->settled;
 }
 
-enum err_code ingest_open(struct ingest *g, size_t bytes, void (*done)(struct ingest_request *r, void *ctx),
-			  void *ctx, struct ingest_request **out, struct err *e)
+static enum err_code open_request(struct ingest *g, const struct ingest_bill *bill, struct ingest_request **out,
+				  struct err *e)
 {
 	struct ingest_request *r;
 
-	if (bytes > g->limit_bytes - (g->bytes < g->limit_bytes ? g->bytes : g->limit_bytes))
+	if (!share_take(&g->share, bill->source, bill->bytes))
 		return err_set(e, ERR_QUOTA, "too many events are under way; try again");
 	r = calloc(1, sizeof(*r));
-	if (!r)
+	if (r && !(r->outcomes = calloc(bill->events + 1, 1))) {
+		free(r);
+		r = NULL;
+	}
+	if (!r) {
+		share_give(&g->share, bill->source, bill->bytes);
 		return err_set(e, ERR_QUOTA, "no memory for the request");
-	*r = (struct ingest_request){ .ingest = g, .done = done, .ctx = ctx, .bytes = bytes, .pending = 1 };
+	}
+	r->ingest = g;
+	r->bill = *bill;
+	r->pending = 1;
 	arena_init(&r->arena, REQUEST_ARENA_BYTES);
-	g->bytes += bytes;
-	metric_set(g->queued, (double)g->bytes);
 	*out = r;
 	return ERR_OK;
 }
 
-/* Counts the next event of r in. False when there is no memory to remember its outcome. */
-static bool take(struct ingest_request *r, struct pending *of)
+enum err_code ingest_open(struct ingest *g, const struct ingest_bill *bill,
+			  void (*done)(struct ingest_request *r, void *ctx), void *ctx,
+			  struct ingest_request **out, struct err *e)
 {
-	struct ingest *g = r->ingest;
+	enum err_code rc = open_request(g, bill, out, e);
 
-	if (r->total == r->outcomes_cap) {
-		uint32_t cap = r->outcomes_cap ? r->outcomes_cap * 2 : 16;
-		uint8_t *p = realloc(r->outcomes, cap);
-
-		if (!p)
-			return false;
-		r->outcomes = p;
-		r->outcomes_cap = cap;
+	settle_receive(g, bill->events);
+	if (rc) {
+		settle_refuse(g, bill->events);
+		return rc;
 	}
-	r->outcomes[r->total] = OUT_PENDING;
-	*of = (struct pending){ r, settle_counters(g, "unknown"), r->total++ };
+	(*out)->done = done;
+	(*out)->ctx = ctx;
+	flush_show_queue(g);
+	return ERR_OK;
+}
+
+void ingest_refuse(struct ingest *g, uint32_t events)
+{
+	settle_receive(g, events);
+	settle_refuse(g, events);
+}
+
+/* The next event of r. */
+static struct pending take(struct ingest_request *r)
+{
+	assert(r->total < r->bill.events);
 	r->pending++;
-	g->in_flight++;
-	metric_add(g->received, 1);
-	metric_set(g->flying, (double)g->in_flight);
-	return true;
+	return (struct pending){ r, settle_counters(r->ingest, "unknown"), r->total++ };
+}
+
+/* Is it an event of somebody who was erased? By the key in use or by one of before. */
+static bool is_erased(struct ingest *g, const struct event_in *in, const struct event_row *row)
+{
+	struct pii p = { .a = &g->scratch, .key = &g->key };
+	bool due = row ? suppress_row_due(g->erased, &p, row) : suppress_event_due(g->erased, &p, in, NULL);
+
+	for (unsigned i = 0; i < g->nold_keys && !due; i++) {
+		p.key = &g->old_keys[i];
+		due = suppress_event_due(g->erased, &p, in, row);
+	}
+	return due || p.failed; /* unknown for want of memory: better nobody's */
 }
 
 static void reject(struct ingest *g, const struct event_in *in, const struct event_rules *rules,
 		   const struct rejection *rej, struct pending of)
 {
+	struct event_in erased = *in;
 	struct dead_letter d;
 
-	if (event_letter(&g->scratch, in, rules, rej, &d))
+	if (is_erased(g, in, NULL)) {
+		metric_add(g->suppressed, 1);
+		in = suppress_event(&g->scratch, &erased) ? &erased : NULL;
+	}
+	if (in && event_letter(&g->scratch, in, rules, rej, &d))
 		flush_letter(g, &d, of, rej);
 	else
 		settle(of, OUT_UNAVAILABLE, NULL, (struct slice){ 0 });
@@ -164,6 +215,15 @@ static void deduplicate(struct ingest *g, const struct event_in *in, const struc
 	}
 }
 
+/* A good event of an erased person becomes nobody's. False: there is no memory for it. */
+static bool suppress(struct ingest *g, const struct event_in *in, struct event_row *row)
+{
+	if (!is_erased(g, in, row))
+		return true;
+	metric_add(g->suppressed, 1);
+	return suppress_row(&g->scratch, row);
+}
+
 typedef bool decode_fn(struct arena *a, struct slice bytes, struct slice route, struct event_in *in,
 		       struct rejection *rej);
 
@@ -187,13 +247,9 @@ static void ingest_one(struct ingest_request *r, decode_fn *decode, struct slice
 	struct event_in in = { 0 };
 	struct event_row row = { 0 };
 	struct rejection rej = { 0 };
-	struct pending of;
+	struct pending of = take(r);
 
-	if (!take(r, &of)) {
-		r->count[OUT_UNAVAILABLE]++;
-		return;
-	}
-	if (!g->schemas) { /* nobody can say yet what is asked of it */
+	if (!g->schemas || !g->erased) { /* nobody can say yet what is asked of it */
 		settle(of, OUT_UNAVAILABLE, NULL, (struct slice){ 0 });
 		return;
 	}
@@ -201,10 +257,29 @@ static void ingest_one(struct ingest_request *r, decode_fn *decode, struct slice
 		reject(g, &in, &rules, &rej, of);
 	} else {
 		of.counters = settle_counters(g, row.event_type.p);
-		deduplicate(g, &in, &rules, &row, of);
+		if (suppress(g, &in, &row))
+			deduplicate(g, &in, &rules, &row, of);
+		else
+			settle(of, OUT_UNAVAILABLE, NULL, row.event_id);
 	}
 	arena_rewind(&g->scratch);
 	flush_soon(g);
+}
+
+void ingest_use_suppressions(struct ingest *g, const struct suppressions *erased)
+{
+	g->erased = erased;
+}
+
+const struct pii_key *ingest_key(const struct ingest *g)
+{
+	return &g->key;
+}
+
+const struct pii_key *ingest_old_keys(const struct ingest *g, unsigned *n)
+{
+	*n = g->nold_keys;
+	return g->old_keys;
 }
 
 void ingest_use_schemas(struct ingest *g, const struct narrowings *schemas)

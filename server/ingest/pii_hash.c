@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <xxhash.h>
@@ -20,6 +21,26 @@ static _Thread_local struct hasher {
 		char hex[PII_HASH_CHARS];
 	} slot[SLOTS];
 } *hasher;
+
+/* A helper thread takes its own with it when it ends. */
+static pthread_key_t of_thread;
+static pthread_once_t of_thread_once = PTHREAD_ONCE_INIT;
+
+static void hasher_destroy(void *p)
+{
+	struct hasher *h = p;
+
+	EVP_MAC_CTX_free(h->mac);
+	explicit_bzero(h->secret, sizeof(h->secret));
+	free(h);
+}
+
+static void make_thread_key(void)
+{
+	int failed = pthread_key_create(&of_thread, hasher_destroy);
+
+	assert(!failed);
+}
 
 static bool hasher_init(struct hasher *h)
 {
@@ -43,6 +64,8 @@ static struct hasher *hasher_of(struct slice secret)
 		h = calloc(1, sizeof(*h));
 		assert(h);
 		ok = hasher_init(h);
+		pthread_once(&of_thread_once, make_thread_key);
+		ok = ok && pthread_setspecific(of_thread, h) == 0;
 		assert(ok);
 		hasher = h;
 	}

@@ -35,7 +35,7 @@ void publish_events(struct call *c, const ProtobufCMessage *req)
 		return;
 	}
 	p->call = c;
-	rc = feed_open(&p->feed, c->services, c->request, on_settled, p, &e);
+	rc = feed_open(&p->feed, c->services, call_peer(c), c->request, on_settled, p, &e);
 	if (rc == ERR_INVALID)
 		call_fail_field(c, "events", e.detail);
 	else if (rc)

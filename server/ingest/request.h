@@ -3,9 +3,12 @@
 #ifndef SERVER_INGEST_REQUEST_H
 #define SERVER_INGEST_REQUEST_H
 
+#include "server/ingest/conserve.h"
 #include "server/ingest/dedup.h"
 #include "server/ingest/ingest.h"
 #include "server/ingest/load.h"
+#include "server/ingest/share.h"
+#include "server/ingest/suppress.h"
 
 enum { MAX_TYPES = 64 };
 
@@ -21,12 +24,11 @@ struct ingest_request {
 	void (*done)(struct ingest_request *r, void *ctx);
 	void *ctx;
 	struct arena arena;              /* errors of the results */
-	size_t bytes;
+	struct ingest_bill bill;
 	bool replay;                     /* of dead letters */
 	uint32_t total, pending;         /* pending: events not settled, plus one until it is closed */
 	uint32_t count[OUT_OUTCOMES];
-	uint8_t *outcomes;               /* by index */
-	uint32_t outcomes_cap;
+	uint8_t *outcomes;               /* by index, bill.events of them */
 	struct ingest_result *results;   /* of those not stored */
 	uint32_t nresults, results_cap;
 };
@@ -52,7 +54,10 @@ struct ingest {
 	struct dedup *dedup;
 	struct pii_key key;              /* slices of the two below */
 	char key_id[40], key_secret[CONF_TEXT_BYTES];
+	struct pii_key old_keys[INGEST_OLD_KEYS]; /* slices of the settings */
+	unsigned nold_keys;
 	const struct narrowings *schemas; /* NULL: not known yet */
+	const struct suppressions *erased; /* likewise */
 	struct arena scratch;            /* one event's */
 	struct load *open, *ready, **ready_tail, *spare;
 	struct letter_load *letters, *letters_ready, **letters_tail;
@@ -60,13 +65,17 @@ struct ingest {
 	struct ingest_request *settled, **settled_tail;
 	ev_timer turn_end;               /* never started: fed, to run after the callback that feeds it */
 	bool fed;
-	size_t bytes, limit_bytes;
-	uint64_t in_flight;
+	struct share share;              /* of the budget */
+	size_t row_bytes;                /* encoded rows */
+	uint64_t in_flight;              /* received and not settled */
 	struct type_counters types[MAX_TYPES];
-	struct metric *received, *flying, *queued, *batch_rows, *seconds;
+	struct conserve conserve;
+	struct metric *received, *flying, *queued, *batch_rows, *seconds, *suppressed;
 };
 
 /* settle.c */
+void settle_receive(struct ingest *g, uint32_t events);
+void settle_refuse(struct ingest *g, uint32_t events);   /* received ones that are not taken */
 void settle(struct pending of, enum outcome o, const struct rejection *error, struct slice event_id);
 struct rejection *settle_keep_error(struct ingest_request *r, const struct rejection *error);
 struct slice settle_keep_id(struct ingest_request *r, struct slice id);
@@ -76,6 +85,7 @@ struct type_counters *settle_counters(struct ingest *g, const char *type);
 /* False, and not taken: this identity waits with too many other contents already. */
 MUST_CHECK bool flush_row(struct ingest *g, const struct event_row *row, struct pending of);
 void flush_letter(struct ingest *g, const struct dead_letter *d, struct pending of, const struct rejection *error);
+void flush_show_queue(struct ingest *g);
 void flush_soon(struct ingest *g);   /* at the end of this turn: send what may go, report what is settled */
 void flush_on_turn_end(struct ev_loop *ev, ev_timer *t, int revents);
 struct letter_load *letter_load_destroy(struct letter_load *l);

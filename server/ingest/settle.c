@@ -2,6 +2,7 @@
 #include "server/ingest/request.h"
 #include "storage/base/metrics.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static const char *const outcome_names[OUT_OUTCOMES] = {
@@ -54,6 +55,21 @@ static void add_result(struct ingest_request *r, struct ingest_result result)
 	r->results[r->nresults++] = result;
 }
 
+void settle_receive(struct ingest *g, uint32_t events)
+{
+	g->in_flight += events;
+	metric_add(g->received, events);
+	metric_set(g->flying, (double)g->in_flight);
+}
+
+void settle_refuse(struct ingest *g, uint32_t events)
+{
+	assert(events <= g->in_flight);
+	g->in_flight -= events;
+	metric_add(settle_counters(g, "unknown")->of[OUT_UNAVAILABLE], events);
+	metric_set(g->flying, (double)g->in_flight);
+}
+
 /* One of the request's holds is gone; with the last it is settled, and reported at the turn's end. */
 static void drop(struct ingest_request *r)
 {
@@ -72,6 +88,7 @@ void settle(struct pending of, enum outcome o, const struct rejection *error, st
 	struct ingest_request *r = of.request;
 	struct ingest *g = r->ingest;
 
+	assert(r->outcomes[of.index] == OUT_PENDING && g->in_flight);
 	r->outcomes[of.index] = (uint8_t)o;
 	r->count[o]++;
 	if (o != OUT_STORED)
@@ -95,6 +112,7 @@ void ingest_release(struct ingest_request *r)
 
 void ingest_close(struct ingest_request *r)
 {
+	settle_refuse(r->ingest, r->bill.events - r->total);
 	drop(r);
 }
 

@@ -124,7 +124,7 @@ static void on_message(struct stream *st, struct slice bytes)
 	struct err e;
 
 	*m = (struct message){ .of = s, .feed.consumed = on_consumed };
-	rc = feed_open(&m->feed, stream_services(st), bytes, on_settled, m, &e);
+	rc = feed_open(&m->feed, stream_services(st), stream_peer(st), bytes, on_settled, m, &e);
 	if (rc) {
 		finish(s, rc, e.detail);
 		return;

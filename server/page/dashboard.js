@@ -98,22 +98,75 @@ function drawRows(id, rows, empty) {
 const stages = { page_view: "Page viewed", product_view: "Product viewed", add_to_cart: "Added to cart",
 	checkout: "Checkout started", purchase: "Purchased" };
 
-function draw(answer) {
-	drawFigures(answer.metrics ?? {});
-	drawTrend(answer.revenueTrend);
-	drawRows("funnel", (answer.conversionFunnel?.stages ?? []).map((s) =>
-		[stages[s.stage] ?? s.stage, shown(s.users, whole.format) + (s.rate === undefined ? "" : ` \u00b7 ${percent.format(s.rate)} %`),
+const share = (v) => percent.format(v) + " %";
+const hours = (v) => percent.format(v) + " h";
+
+/* rows: arrays of cells, the first of which names the row; head: the same of column names, or nothing. */
+function drawTable(id, rows, empty, head) {
+	const line = (tag) => (cells) => element("tr", {}, ...cells.map((c) => element(tag, { title: c }, c)));
+	byId(id).replaceChildren(...(head && rows.length ? [line("th")(head)] : []), ...rows.map(line("td")),
+		...(rows.length || !empty ? [] : [element("tr", {}, element("td", { className: "soft" }, empty))]));
+}
+
+function drawFunnel(answer) {
+	drawRows("funnel", answer.stages.map((s) =>
+		[stages[s.stage] ?? s.stage, shown(s.users, whole.format) + (s.rate === undefined ? "" : ` \u00b7 ${share(s.rate)}`),
 			s.rate ?? 0]), "No sessions in this range");
+	drawTable("devices", answer.segments.slice(0, 5).map((g) =>
+		[g.segment ?? "Unknown device", ...g.stages.map((s) => shown(s.users, whole.format)), shown(g.stages.at(-1).rate, share)]),
+		"", ["Device", "Viewed", "Product", "Cart", "Checkout", "Bought", "Rate"]);
+}
+
+function drawRevenue(answer) {
+	const s = answer.summary;
+	drawTable("revenue", [
+		["Revenue", shown(s.totalRevenue, money.format)],
+		["Paid back", shown(s.refunds, money.format)],
+		["Net revenue", shown(s.netRevenue, money.format)],
+		["A day", shown(s.averageDailyRevenue, money.format)],
+		["Margin", shown(s.grossMargin, share)],
+		...answer.excluded.map((x) => ["Without a rate: " + x.currency, `${whole.format(Number(x.amount ?? 0))} \u00b7 ${x.orders} orders`]),
+	]);
+	drawTable("products", answer.topProducts.slice(0, 5).map((p) =>
+		[p.name ?? p.id, shown(p.unitsSold, (v) => whole.format(v) + " sold"), shown(p.revenue, money.format)]), "No sales in this range");
+}
+
+function drawOrders(answer) {
+	const m = answer.metrics, f = answer.fulfillment;
+	drawRows("statuses", answer.statusDistribution.slice(0, 7).map((s) =>
+		[s.status ?? "Unknown", `${whole.format(Number(s.count ?? 0))} \u00b7 ${share(s.percentage ?? 0)}`, s.percentage ?? 0]),
+		"No orders in this range");
+	drawTable("fulfillment", [
+		["Fulfilled", shown(f.fulfillmentRate, share)],
+		["From order to fulfilment", shown(f.averageFulfillmentTimeHours, hours)],
+		["Not fulfilled yet", shown(f.pendingFulfillment, whole.format)],
+		["Cancelled", shown(m.cancelledOrders, whole.format) + (m.cancellationRate === undefined ? "" : ` \u00b7 ${share(m.cancellationRate)}`)],
+	]);
+}
+
+function drawOverview(answer) {
+	drawFigures(answer.metrics);
+	drawTrend(answer.revenueTrend);
 	const most = Math.max(0, ...answer.salesByCategory.map((c) => c.revenue ?? 0)) || 1;
 	drawRows("categories", answer.salesByCategory.slice(0, 8).map((c) =>
 		[c.category || "Without a category", shown(c.revenue, money.format) +
-			(c.percentage === undefined ? "" : ` \u00b7 ${percent.format(c.percentage)} %`), 100 * (c.revenue ?? 0) / most]),
+			(c.percentage === undefined ? "" : ` \u00b7 ${share(c.percentage)}`), 100 * (c.revenue ?? 0) / most]),
 		"No sales in this range");
 	byId("as-of").textContent = answer.dataAsOf ? "Figures include every event up to " +
 		new Date(answer.dataAsOf).toLocaleString() : "";
 }
 
+const calls = [["dashboard/overview", drawOverview], ["funnel", drawFunnel, "&segmentBy=device"],
+	["revenue", drawRevenue], ["orders", drawOrders]];
+const base = "/api/v1/analytics/";
 let range = "30d", last = null;
+
+async function ask(path) {
+	const response = await fetch(base + path), answer = await response.json();
+	if (!response.ok)
+		throw new Error(answer.error?.message ?? "status " + response.status);
+	return answer;
+}
 
 async function load() {
 	const mine = ++asked, main = document.querySelector("main"), problem = byId("problem");
@@ -121,15 +174,12 @@ async function load() {
 		b.setAttribute("aria-pressed", b.dataset.range === range);
 	main.setAttribute("aria-busy", "true");
 	try {
-		const response = await fetch("/api/v1/analytics/dashboard/overview?dateRange=" + range);
-		const answer = await response.json();
+		const answers = await Promise.all(calls.map(([path, , more]) => ask(`${path}?dateRange=${range}${more ?? ""}`)));
 		if (mine !== asked)
 			return;
-		if (!response.ok)
-			throw new Error(answer.error?.message ?? "status " + response.status);
 		problem.hidden = true;
-		last = answer;
-		draw(answer);
+		last = answers[0];
+		calls.forEach(([, draw], i) => draw(answers[i]));
 	} catch (e) {
 		if (mine !== asked)
 			return;
@@ -137,6 +187,34 @@ async function load() {
 		problem.hidden = false;
 	}
 	main.setAttribute("aria-busy", "false");
+}
+
+const clock = (t) => new Date(t).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+
+function drawLive(answer) {
+	const m = answer.metrics;
+	byId("live").classList.add("on");
+	byId("live-note").textContent = "As of " + new Date(answer.dataAsOf).toLocaleTimeString();
+	byId("live-figures").replaceChildren(...[
+		["Online", shown(m.onlineUsers, whole.format)], ["Orders today", shown(m.ordersToday, whole.format)],
+		["Revenue today", shown(m.revenueToday, money.format)], ["Page views today", shown(m.pageViewsToday, whole.format)],
+		["Conversion today", shown(m.conversionRateToday, share)],
+	].map(([name, value]) => element("div", {}, element("p", { className: "name" }, name), element("p", { className: "value" }, value))));
+	drawTable("recent", answer.recentOrders.slice(0, 5).map((o) =>
+		[o.customerName ?? o.orderId, clock(o.createdAt), shown(o.amount, money.format)]), "None yet");
+	drawTable("active", answer.activeUsers.slice(0, 5).map((u) => [u.userId, u.currentPage ?? none, clock(u.lastActivity)]), "Nobody");
+}
+
+/* The browser connects again by itself, unless it was refused. */
+function listen() {
+	const source = new EventSource(base + "realtime/stream");
+	source.onmessage = (e) => drawLive(JSON.parse(e.data));
+	source.onerror = () => {
+		byId("live").classList.remove("on");
+		byId("live-note").textContent = "Live figures are interrupted";
+		if (source.readyState === EventSource.CLOSED)
+			setTimeout(listen, 5000);
+	};
 }
 
 byId("ranges").addEventListener("click", (e) => {
@@ -148,3 +226,4 @@ byId("ranges").addEventListener("click", (e) => {
 addEventListener("resize", () => last && drawTrend(last.revenueTrend));
 setInterval(() => document.hidden || load(), 30000);
 load();
+listen();

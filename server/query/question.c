@@ -176,14 +176,14 @@ bool question_choice(struct question *q, const char *field, const char *text, co
 }
 
 bool question_limit(struct question *q, const char *field, bool given, int32_t value, int32_t absent, int32_t most,
-		    const char **out)
+		    const char *expected, const char **out)
 {
 	char text[12];
 
 	if (!given)
 		value = absent;
 	if (value < 1 || value > most) {
-		call_fail_field(q->call, field, "is out of range");
+		call_fail_field(q->call, field, expected);
 		return false;
 	}
 	snprintf(text, sizeof(text), "%d", (int)value);

@@ -82,7 +82,7 @@ MUST_CHECK bool question_texts(struct question *q, const char *field, size_t n, 
 			       const char **out);
 /* A whole number of 1 to most. */
 MUST_CHECK bool question_limit(struct question *q, const char *field, bool given, int32_t value, int32_t absent,
-			       int32_t most, const char **out);
+			       int32_t most, const char *expected, const char **out);
 
 /* Fills m's fields with the row's columns of the same names, as above; for answers that are no range's.
  * False: out of memory. */

@@ -55,6 +55,11 @@ void status_of(struct status *s, enum err_code code, const char *message)
 		s->retry_ms = RETRY_AFTER_MS;
 }
 
+uint64_t call_peer(const struct call *c)
+{
+	return c->ops->peer(c);
+}
+
 ProtobufCAllocator call_allocator(struct call *c)
 {
 	return arena_allocator(&c->arena);

@@ -34,6 +34,7 @@ struct call;
 struct call_ops {
 	void (*reply)(struct call *c, const ProtobufCMessage *msg); /* packs msg before it returns */
 	void (*fail)(struct call *c, const struct status *s);
+	uint64_t (*peer)(const struct call *c);
 };
 
 struct call {
@@ -58,6 +59,8 @@ void call_fail_code(struct call *c, enum err_code code, const char *message); /*
 void status_of(struct status *s, enum err_code code, const char *message);
 /* INVALID_ARGUMENT for one field. */
 void call_fail_field(struct call *c, const char *field, const char *description);
+/* Tells the connections that calls come from apart: a hash. */
+uint64_t call_peer(const struct call *c);
 /* A protobuf-c allocator over the call's arena. */
 ProtobufCAllocator call_allocator(struct call *c);
 

@@ -1,21 +1,30 @@
 #include "server/wire/cq.h"
 
+#include "storage/base/clock.h"
+
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
+
+/* While the reactor waits for an awaited answer it does not see calls come in: it looks up so often, and
+ * when one has waited it awaits nothing more for a while. So this is for a service that is idle otherwise. */
+static const struct timespec await_slice = { .tv_nsec = 200000 };
+enum { AWAIT_AGAIN_US = 100000 };
 
 struct cq {
 	struct loop loop;
 	grpc_completion_queue *queue;
 	grpc_channel *lame;
 	grpc_call *doorbell;          /* an empty batch on it wakes the reactor thread */
-	struct cq_tag rung;
+	struct cq_tag rung, awaited;
 	ev_async nudge;               /* makes the polling thread look at changed watchers */
 	pthread_t poller;
 	pthread_mutex_t lock;         /* guards loop and the flags below */
 	pthread_cond_t invoked;
 	bool ringing, waiting, stopping, polling;
+	uint64_t await_from_us;       /* monotonic; nothing is awaited before */
 };
 
 static void release(struct ev_loop *ev)
@@ -69,6 +78,16 @@ static void on_rung(struct cq_tag *t, bool ok)
 	c->ringing = false; /* the turn's end invokes what is pending */
 }
 
+static void on_awaited(struct cq_tag *t, bool ok)
+{
+	struct cq *c = (struct cq *)((char *)t - offsetof(struct cq, awaited));
+	struct loop_await *a = c->loop.await;
+
+	(void)ok;
+	c->loop.await = NULL;
+	a->over(a);
+}
+
 static void on_nudge(struct ev_loop *ev, ev_async *w, int revents)
 {
 	(void)ev, (void)w, (void)revents;
@@ -107,6 +126,7 @@ enum err_code cq_create(struct cq **out, struct err *e)
 	c->doorbell = grpc_channel_create_call(c->lame, NULL, GRPC_PROPAGATE_DEFAULTS, c->queue, path,
 					       NULL, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
 	c->rung.fire = on_rung;
+	c->awaited.fire = on_awaited;
 	ev_async_init(&c->nudge, on_nudge);
 	ev_async_start(c->loop.ev, &c->nudge);
 	ev_set_userdata(c->loop.ev, c);
@@ -127,13 +147,12 @@ grpc_completion_queue *cq_queue(struct cq *c)
 }
 
 /* Runs one completion and whatever became pending, as one turn under the lock. */
-static void turn(struct cq *c, grpc_event ev)
+static void turn(struct cq *c, struct cq_tag *t, bool ok)
 {
-	struct cq_tag *t = ev.tag;
 	bool waiting;
 
 	pthread_mutex_lock(&c->lock);
-	t->fire(t, ev.success != 0);
+	t->fire(t, ok);
 	if (ev_pending_count(c->loop.ev))
 		ev_invoke_pending(c->loop.ev);
 	waiting = c->waiting;
@@ -146,6 +165,41 @@ static void turn(struct cq *c, grpc_event ev)
 	pthread_mutex_unlock(&c->lock);
 	if (waiting)
 		pthread_cond_signal(&c->invoked); /* behind the unlock: it would only block on the lock */
+}
+
+/* Looks for the awaited answer, and for completions in between. What has come, or NULL: nothing is awaited. */
+static struct cq_tag *await(struct cq *c, bool *ok)
+{
+	uint64_t now = clock_mono_us();
+
+	for (bool waited = false; c->loop.await; waited = true) {
+		struct pollfd p = { .fd = c->loop.await->fd, .events = POLLIN };
+		grpc_event ev = grpc_completion_queue_next(c->queue, gpr_inf_past(GPR_CLOCK_REALTIME), NULL);
+
+		*ok = ev.success != 0;
+		if (ev.type == GRPC_OP_COMPLETE) {
+			if (waited)
+				c->await_from_us = now + AWAIT_AGAIN_US;
+			return ev.tag;
+		}
+		if (now < c->await_from_us || now >= c->loop.await->until_us ||
+		    ppoll(&p, 1, &await_slice, NULL) > 0)
+			return &c->awaited;
+		now = clock_mono_us();
+	}
+	return NULL;
+}
+
+static struct cq_tag *next(struct cq *c, bool *ok)
+{
+	struct cq_tag *t = await(c, ok);
+	grpc_event ev;
+
+	if (t)
+		return t;
+	ev = grpc_completion_queue_next(c->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+	*ok = ev.success != 0;
+	return ev.tag;
 }
 
 static void end_poller(struct cq *c)
@@ -164,11 +218,15 @@ static void end_poller(struct cq *c)
 void cq_run(struct cq *c)
 {
 	struct err e;
+	bool ok;
 
 	if (start_poller(c, &e))
 		abort(); /* nothing was taken yet, and nothing can be */
-	while (!c->stopping)
-		turn(c, grpc_completion_queue_next(c->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL));
+	while (!c->stopping) {
+		struct cq_tag *t = next(c, &ok);
+
+		turn(c, t, ok);
+	}
 	end_poller(c); /* from here on the loop is the caller's alone */
 }
 

@@ -5,7 +5,8 @@
  * reactor thread has invoked them (ev_set_invoke_pending_cb, ev_set_loop_release_cb: libev's documented way).
  * The loop's lock is held by the reactor thread while callbacks run, so they use the loop freely.
  * Threads: cq_run's caller is the reactor thread; the helper thread lives in cq.c alone. Blocking: only
- * cq_run, and only while there is nothing to do. */
+ * cq_run, and only while there is nothing to do; an answer that is awaited (struct loop_await) it polls for
+ * itself, which hides what else comes in for a fifth of a millisecond at most. */
 #ifndef SERVER_WIRE_CQ_H
 #define SERVER_WIRE_CQ_H
 

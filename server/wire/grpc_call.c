@@ -131,7 +131,12 @@ static void unary_fail(struct call *c, const struct status *s)
 	send_end(u, ops, 2);
 }
 
-static const struct call_ops unary_ops = { unary_reply, unary_fail };
+static uint64_t unary_peer(const struct call *c)
+{
+	return server_peer(((const struct grpc_unary *)c)->core);
+}
+
+static const struct call_ops unary_ops = { unary_reply, unary_fail, unary_peer };
 
 static uint64_t mono_deadline(const struct grpc_unary *u)
 {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum {
 	ARMED_UNARY = 16,         /* requests waiting for a call, a method */
@@ -76,6 +77,15 @@ bool server_peer_is_local(grpc_call *core)
 
 	gpr_free(peer);
 	return local;
+}
+
+uint64_t server_peer(grpc_call *core)
+{
+	char *peer = grpc_call_get_peer(core);
+	uint64_t hash = peer ? XXH3_64bits(peer, strlen(peer)) : 0;
+
+	gpr_free(peer);
+	return hash;
 }
 
 void method_observe(struct method *m, int status, uint64_t arrived_us)

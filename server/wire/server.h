@@ -32,6 +32,7 @@ grpc_completion_queue *server_queue(struct server *s);
 const struct services *server_services(struct server *s);
 bool server_accepts(const struct server *s);       /* not draining: arm another call */
 bool server_peer_is_local(grpc_call *core);        /* the other end is on this machine's loopback */
+uint64_t server_peer(grpc_call *core);             /* a hash of the other end's address and port */
 void method_observe(struct method *m, int status, uint64_t arrived_us);
 
 /* Armed calls: each arms its successor when it is taken (grpc_call.c, stream.c). */

@@ -229,6 +229,11 @@ void *stream_state(const struct stream *s)
 	return s->state;
 }
 
+uint64_t stream_peer(const struct stream *s)
+{
+	return server_peer(s->core);
+}
+
 void stream_set_state(struct stream *s, void *state)
 {
 	s->state = state;

@@ -22,6 +22,7 @@ struct stream_ops {
 const struct services *stream_services(const struct stream *s);
 struct arena *stream_arena(struct stream *s);
 void *stream_state(const struct stream *s);
+uint64_t stream_peer(const struct stream *s);                  /* tells connections apart: a hash */
 void stream_set_state(struct stream *s, void *state);
 void stream_read(struct stream *s);                            /* ask for the next message */
 /* False when the message before is not out yet, or the stream has ended. msg is packed before it returns. */

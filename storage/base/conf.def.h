@@ -23,10 +23,13 @@
 	X(ingest_conns, INGEST_CONNS, 2, 1, 64, "connections", "a worker's connections for storing events") \
 	X(ingest_batch_rows, INGEST_BATCH_ROWS, 2000, 1, 20000, "rows", "at most this many in one statement") \
 	X(ingest_queue_mib, INGEST_QUEUE_MIB, 64, 1, 65536, "MiB", "a worker's events in memory; beyond it calls are refused") \
-	X(dead_letter_retry_sec, DEAD_LETTER_RETRY_SEC, 300, 1, 86400, "s", "dead letters that may heal are looked at this often") \
 	X(sequence_tracking, SEQUENCE_TRACKING, 1, 0, 1, "", "1: events behind their entity's last one are marked is_out_of_order; 0: not looked for") \
+	X(realtime_streams, REALTIME_STREAMS, 200, 0, 100000, "streams", "of live figures open in a worker; beyond it they are refused") \
 	X(projector, PROJECTOR, 1, 0, 1, "", "1: stored events are made into answers; 0: by others, or not at all") \
 	X(query_timeout_ms, QUERY_TIMEOUT_MS, 10000, 10, 600000, "ms", "a query's deadline when the caller names none") \
+	X(jobs, JOBS, 1, 0, 1, "", "0: serve runs no jobs, as --no-jobs") \
+	X(job_lease_sec, JOB_LEASE_SEC, 30, 2, 3600, "s", "a job's run that is not heard of for so long is taken over") \
+	X(job_statement_timeout_ms, JOB_STATEMENT_TIMEOUT_MS, 300000, 1000, 3600000, "ms", "a statement of a job is given up after this") \
 	X(drain_ms, DRAIN_MS, 10000, 100, 600000, "ms", "to finish what was taken at SIGTERM")
 
 #define CONF_STRINGS(X)                                                                             \
@@ -38,10 +41,12 @@
 	X(log_level, LOG_LEVEL, "info", "debug, info, warn or error")                              \
 	X(business_timezone, BUSINESS_TIMEZONE, "UTC", "IANA zone of the business day")            \
 	X(reporting_currency, REPORTING_CURRENCY, "USD", "ISO 4217 code all money is answered in") \
+	X(order_service_addr, ORDER_SERVICE_ADDR, "", "host:port of the order service, which reconciliation asks for its own count; empty: not asked") \
 	X(pii_hmac_key_id, PII_HMAC_KEY_ID, "k1", "name of the key below; stored beside what it made")
 
 #define CONF_SECRETS(X)                                                                             \
 	X(db_password, DB_PASSWORD, "the role's password")                                         \
-	X(pii_hmac_key, PII_HMAC_KEY, "key that pseudonymizes e-mail addresses and user agents; id:key names it; SIGHUP reads its file again")
+	X(pii_hmac_key, PII_HMAC_KEY, "key that pseudonymizes e-mail addresses and user agents; id:key names it; SIGHUP reads its file again") \
+	X(pii_hmac_old_keys, PII_HMAC_OLD_KEYS, "keys of before as id:key,id:key; with them erased people are known whose rows they made")
 
 #endif

@@ -8,10 +8,20 @@
 
 #include <ev.h>
 #include <stdbool.h>
+#include <stdint.h>
+
+/* An answer that is expected at once. Until then the reactor thread looks for it itself while it has nothing
+ * else to do, as being woken by the polling thread would take longer than many an answer. */
+struct loop_await {
+	int fd;                       /* nobody else may wait for it to become readable meanwhile */
+	uint64_t until_us;            /* monotonic */
+	void (*over)(struct loop_await *a); /* once: fd is readable, or it is time */
+};
 
 struct loop {
 	struct ev_loop *ev;
 	bool changed; /* watchers changed since the polling thread last looked */
+	struct loop_await *await; /* at most one; set and taken back by its owner; NULL: none */
 };
 
 /* (Re)starts io on fd for events (EV_READ | EV_WRITE); 0 stops it. A no-op when nothing changes. */
@@ -44,6 +54,22 @@ static inline void loop_timer_stop(struct loop *l, ev_timer *t)
 	if (!ev_is_active(t))
 		return;
 	ev_timer_stop(l->ev, t);
+	l->changed = true;
+}
+
+/* (Re)starts a periodic watcher; its reschedule callback may run on the polling thread and must be pure. */
+static inline void loop_periodic(struct loop *l, ev_periodic *p)
+{
+	ev_now_update(l->ev);
+	ev_periodic_again(l->ev, p);
+	l->changed = true;
+}
+
+static inline void loop_periodic_stop(struct loop *l, ev_periodic *p)
+{
+	if (!ev_is_active(p))
+		return;
+	ev_periodic_stop(l->ev, p);
 	l->changed = true;
 }
 

@@ -154,7 +154,6 @@ void metrics_use_slot(unsigned index)
 	make_fixed(mine);
 	memset(index_of, 0, sizeof(index_of));
 	n = atomic_load(&mine->series_n);
-	unanswered = value_of(&mine->series[M_IN_FLIGHT]);
 	for (uint32_t i = 0; i < n; i++) {
 		struct metric *m = &mine->series[i];
 
@@ -164,7 +163,9 @@ void metrics_use_slot(unsigned index)
 			atomic_store_explicit(&m->value, 0, memory_order_relaxed);
 	}
 	/* What the slot's former process had taken in and not answered is nobody's any more: its clients
-	 * saw the call break and send again. Counted, so that received still equals the sum of verdicts. */
+	 * saw the call break and send again. Counted, so that received still equals the sum of verdicts.
+	 * (Not by its gauge: it may have been killed between the writing of the two.) */
+	unanswered = metrics_own(M_RECEIVED) - metrics_own(M_EVENTS);
 	if (unanswered > 0)
 		metric_add(metric_get(M_EVENTS, "unknown", "refused"), unanswered);
 }
@@ -385,21 +386,32 @@ void metrics_print(struct buf *out)
 	free(all);
 }
 
+static double sum_of(const struct slot *s, enum metric_family f, const char *label1, const char *label2)
+{
+	uint32_t n = atomic_load_explicit(&s->series_n, memory_order_acquire);
+	double v = 0;
+
+	for (uint32_t k = 0; k < n; k++) {
+		const struct metric *m = &s->series[k];
+
+		if (m->family == f && (!label1 || !strcmp(m->label[0], label1)) &&
+		    (!label2 || !strcmp(m->label[1], label2)))
+			v += value_of(m);
+	}
+	return v;
+}
+
+double metrics_own(enum metric_family f)
+{
+	return sum_of(mine, f, NULL, NULL);
+}
+
 double metrics_sum(enum metric_family f, const char *label1, const char *label2)
 {
 	double v = 0;
 
-	for (unsigned i = 0; i < nslots; i++) {
-		uint32_t n = atomic_load_explicit(&slots[i].series_n, memory_order_acquire);
-
-		for (uint32_t k = 0; k < n; k++) {
-			const struct metric *m = &slots[i].series[k];
-
-			if (m->family == f && (!label1 || !strcmp(m->label[0], label1)) &&
-			    (!label2 || !strcmp(m->label[1], label2)))
-				v += value_of(m);
-		}
-	}
+	for (unsigned i = 0; i < nslots; i++)
+		v += sum_of(&slots[i], f, label1, label2);
 	return v;
 }
 

@@ -29,6 +29,7 @@ void metric_observe(struct metric *m, double v);    /* histograms; seconds or ro
 
 void metrics_print(struct buf *out);                /* Prometheus text format 0.0.4, summed over workers */
 
+double metrics_own(enum metric_family f);           /* the sum of this process's series of a family, "other" too */
 /* Sums over all workers of one family (every series), e.g. for GetServiceState and tests. */
 double metrics_sum(enum metric_family f, const char *label1 /* NULL: any */, const char *label2);
 double metrics_max(enum metric_family f); /* the largest of all workers' series */

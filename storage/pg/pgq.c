@@ -10,8 +10,11 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 enum {
+	EXPECT_US = 1000,         /* a commit on a fast disk takes less */
 	SILENCE_MARGIN_MS = 2000, /* the server ends a statement itself after the statement timeout */
 	PATIENT_FAILURES = 8,     /* some ten seconds: a migrator may be at work */
 	EMPTY_ANSWERS = 8,        /* libpq separates statements by one NULL; so many in a row are a fault */
@@ -29,6 +32,7 @@ struct connect_task {
 };
 
 static void on_io(struct ev_loop *ev, ev_io *io, int revents);
+static void on_awaited(struct loop_await *a);
 static void on_timer(struct ev_loop *ev, ev_timer *t, int revents);
 
 static const char *const counted_as[PGQ_STATES] = {
@@ -105,6 +109,8 @@ void pgq_init(struct pgq *q, const struct conf *c, struct loop *l, struct offloa
 	ev_init(&q->io, on_io);
 	ev_init(&q->timer, on_timer);
 	q->io.data = q->timer.data = q;
+	q->await.over = on_awaited;
+	q->gate = -1;
 }
 
 bool pgq_idle(const struct pgq *q)
@@ -143,6 +149,41 @@ static void abandon_task(struct pgq *q)
 		free(t);
 }
 
+static bool gate_set(struct pgq *q, uint32_t events)
+{
+	struct epoll_event ev = { .events = events };
+
+	if (q->gate_events == events)
+		return true;
+	if (epoll_ctl(q->gate, EPOLL_CTL_MOD, PQsocket(q->pg), &ev))
+		return false;
+	q->gate_events = events;
+	return true;
+}
+
+static bool gate_open(struct pgq *q)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	q->gate = epoll_create1(EPOLL_CLOEXEC);
+	if (q->gate < 0 || epoll_ctl(q->gate, EPOLL_CTL_ADD, PQsocket(q->pg), &ev))
+		return false;
+	q->gate_events = EPOLLIN;
+	loop_io(q->loop, &q->io, q->gate, EV_READ);
+	return true;
+}
+
+static void gate_close(struct pgq *q)
+{
+	if (q->loop->await == &q->await)
+		q->loop->await = NULL;
+	if (q->gate < 0)
+		return;
+	loop_io(q->loop, &q->io, q->gate, 0); /* before its descriptor can be another's */
+	close(q->gate);
+	q->gate = -1;
+}
+
 /* Connection lost or given up: every unit under way hears of it, then the owner. */
 static void close_now(struct pgq *q)
 {
@@ -151,7 +192,7 @@ static void close_now(struct pgq *q)
 	if (q->state == PGQ_CLOSED)
 		return;
 	abandon_task(q);
-	loop_io(q->loop, &q->io, q->io.fd, 0); /* before its descriptor can be another's */
+	gate_close(q);
 	enter(q, PGQ_CLOSED);
 	q->generation++;
 	q->broken = false;
@@ -210,9 +251,17 @@ static bool flush(struct pgq *q)
 {
 	int left = PQflush(q->pg);
 
-	if (left >= 0)
-		loop_io(q->loop, &q->io, PQsocket(q->pg), left ? EV_READ | EV_WRITE : EV_READ);
-	return left >= 0;
+	return left >= 0 && gate_set(q, left ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+void pgq_expect(struct pgq *q)
+{
+	if (q->state != PGQ_READY || q->broken || !q->head || q->loop->await || q->gate_events != EPOLLIN ||
+	    !gate_set(q, 0))
+		return;
+	q->await.fd = PQsocket(q->pg);
+	q->await.until_us = clock_mono_us() + EXPECT_US;
+	q->loop->await = &q->await;
 }
 
 static void queue(struct pgq *q, struct pgq_unit *u, unsigned expected)
@@ -350,7 +399,7 @@ static void on_connected(struct pgq *q, PGconn *pg)
 	}
 	q->prepare.done = prepared;
 	queue(q, &q->prepare, n);
-	if (!flush(q))
+	if (!gate_open(q) || !flush(q))
 		fail(q, "cannot prepare");
 }
 
@@ -488,12 +537,19 @@ static bool drain(struct pgq *q)
 	return true;
 }
 
-static void on_io(struct ev_loop *ev, ev_io *io, int revents)
+/* However often it spoke, it is one piece of news. */
+static void hear(struct pgq *q)
 {
-	struct pgq *q = io->data;
+	bool heard = false;
 
-	(void)ev;
-	(void)revents;
+	for (PGnotify *n; (n = PQnotifies(q->pg)); PQfreemem(n))
+		heard = true;
+	if (heard && q->on_notify)
+		q->on_notify(q);
+}
+
+static void go_on(struct pgq *q)
+{
 	if (!PQconsumeInput(q->pg)) {
 		/* What came before the end is still to be heard, the reason among it. */
 		if (drain(q))
@@ -502,10 +558,23 @@ static void on_io(struct ev_loop *ev, ev_io *io, int revents)
 	}
 	if (!drain(q))
 		return;
+	hear(q);
 	if (q->broken && !q->head)
 		fail(q, "its statements no longer fit");
 	else if (!flush(q))
 		fail(q, "lost");
+}
+
+static void on_io(struct ev_loop *ev, ev_io *io, int revents)
+{
+	(void)ev;
+	(void)revents;
+	go_on(io->data);
+}
+
+static void on_awaited(struct loop_await *a)
+{
+	go_on((struct pgq *)((char *)a - offsetof(struct pgq, await)));
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *t, int revents)

@@ -54,6 +54,7 @@ struct pgq {
 	bool keep;                   /* owner's: when closed, connect again (100 ms .. 5 s later, or when the
 					breaker closes) */
 	void (*on_change)(struct pgq *q); /* READY or CLOSED was reached; not called by pgq_open, pgq_reset */
+	void (*on_notify)(struct pgq *q); /* a channel that is listened to spoke; may be NULL */
 	void *ctx;                   /* owner's */
 	uint32_t patience_ms;        /* owner's: of silence, when units may outlast the statement timeout */
 
@@ -66,7 +67,11 @@ struct pgq {
 	/* Private. */
 	struct breaker_member member;
 	PGconn *pg;
-	ev_io io;
+	int gate;                    /* an epoll descriptor that holds the socket, watched by the loop: what is
+					waited for changes inside, without the polling thread. -1: none */
+	uint32_t gate_events;
+	struct loop_await await;
+	ev_io io;                    /* of the gate */
 	ev_timer timer;              /* CLOSED: the next attempt; PREPARING, READY: looks for silence */
 	struct connect_task *task;
 	struct pgq_unit *head, **tail; /* sent, Sync not seen yet */
@@ -86,6 +91,8 @@ void pgq_open(struct pgq *q);    /* CLOSED -> CONNECTING, at once; a no-op in ot
 void pgq_close(struct pgq *q);   /* as if the connection broke; may be called from inside a done */
 bool pgq_idle(const struct pgq *q); /* READY and nothing under way */
 bool pgq_expired(const struct pgq *q);
+/* The answer to what was just submitted is expected at once: see struct loop_await. */
+void pgq_expect(struct pgq *q);
 
 /* ERR_STORE: the connection is not READY (or broke just now); u is not taken then. */
 MUST_CHECK enum err_code pgq_submit(struct pgq *q, struct pgq_unit *u, const struct pgq_statement *statements,

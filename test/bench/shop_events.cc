@@ -92,29 +92,56 @@ void fill(CloudEvent *e, const Kind &k, int64_t seconds)
 		"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
 	e->set_text_data(expand(k.data));
 }
+
+/* The event as a sidecar delivers it. */
+std::string structured(const Kind &k, int64_t seconds)
+{
+	char when[32];
+	struct tm utc;
+	time_t t = seconds;
+
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &utc));
+	return "{\"data\":" + expand(k.data) +
+	       ",\"datacontenttype\":\"application/json\",\"id\":\"ce-" + event_mark +
+	       "\",\"pubsubname\":\"pubsub-redis\",\"source\":\"" + k.source +
+	       "\",\"specversion\":\"1.0\",\"time\":\"" + when + "\",\"topic\":\"" + k.type +
+	       "\",\"traceparent\":\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\",\"type\":\"" + k.type +
+	       "\"}";
 }
 
-ShopBatch::ShopBatch(int n) : events(n)
+std::string in_form(Form form, const Kind &k, int64_t seconds, uint32_t event)
 {
-	api::analytics::v1::PublishEventsRequest request;
+	api::analytics::v1::PublishEventsRequest alone;
+
+	if (form == Form::single)
+		return structured(k, seconds);
+	if (form == Form::bulk)
+		return (event ? ",{\"entryId\":\"" : "{\"entryId\":\"") + std::to_string(event) +
+		       "\",\"metadata\":null,\"contentType\":\"application/cloudevents+json\",\"event\":" +
+		       structured(k, seconds) + "}";
+	fill(alone.add_events(), k, seconds);
+	return alone.SerializeAsString(); /* repeated fields concatenate */
+}
+}
+
+ShopBatch::ShopBatch(int n, Form form) : events(n)
+{
 	int64_t now = time(nullptr);
 
-	for (int i = 0; i < n; i++)
-		fill(request.add_events(), *mix[(size_t)i % (sizeof(mix) / sizeof(*mix))], now - 60 + i % 60);
-	uint32_t event = 0;
+	if (form == Form::bulk)
+		bytes = "{\"id\":\"b\",\"topic\":\"t\",\"pubsubname\":\"pubsub-redis\",\"entries\":[";
+	for (uint32_t i = 0; i < (uint32_t)n; i++)
+		append(in_form(form, *mix[i % (sizeof(mix) / sizeof(*mix))], now - 60 + i % 60, i), i);
+	if (form == Form::bulk)
+		bytes += "]}";
+}
 
-	for (const CloudEvent &e : request.events()) {
-		std::string one;
-		api::analytics::v1::PublishEventsRequest alone;
-
-		*alone.add_events() = e;
-		one = alone.SerializeAsString();
-		for (const std::string *mark : {&event_mark, &session_mark})
-			for (size_t at = 0; (at = one.find(*mark, at)) != std::string::npos; at += ID_DIGITS)
-				slots.push_back({bytes.size() + at, event, mark == &session_mark});
-		bytes += one; /* repeated fields concatenate */
-		event++;
-	}
+void ShopBatch::append(const std::string &text, uint32_t event)
+{
+	for (const std::string *mark : {&event_mark, &session_mark})
+		for (size_t at = 0; (at = text.find(*mark, at)) != std::string::npos; at += ID_DIGITS)
+			slots.push_back({bytes.size() + at, event, mark == &session_mark});
+	bytes += text;
 }
 
 const std::string &ShopBatch::next()

@@ -1,4 +1,4 @@
-/* test/bench/shop_events.h -- PublishEvents requests as a shop sends them: per 10 events 5 page views, 3
+/* test/bench/shop_events.h -- requests as a shop sends them, PublishEvents or the bus's over HTTP: per 10 events 5 page views, 3
  * product views, a cart item and a paid order of two items, about 450 bytes of JSON each. A batch is
  * serialized once; every further one is the same bytes with fresh identities written into them. */
 #ifndef TEST_BENCH_SHOP_EVENTS_H
@@ -8,15 +8,19 @@
 #include <string>
 #include <vector>
 
+enum class Form { publish, single /* delivery */, bulk };
+
 class ShopBatch
 {
 public:
-	explicit ShopBatch(int events);
+	explicit ShopBatch(int events, Form form = Form::publish);
 	/* The request with identities never used before, by any batch of any run. Valid until the next call. */
 	const std::string &next();
 	int size() const { return events; }
 
 private:
+	void append(const std::string &text, uint32_t event);
+
 	struct Slot {
 		size_t at;
 		uint32_t event;

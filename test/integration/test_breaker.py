@@ -105,6 +105,7 @@ def test_silence_opens_it_and_one_probe_goes_out(launch, db, relay):
         db_connect_timeout_sec=2,
         query_timeout_ms=1000,
         breaker_open_ms=2000,
+        projector=0,  # it has a connection of its own, which calls do not need
     )
     event = shop.page_view()
     relay.stall()

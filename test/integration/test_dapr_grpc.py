@@ -1,48 +1,9 @@
 """What a Dapr sidecar calls over gRPC, and what it asks for before."""
-import json
-
-from google.protobuf import json_format
-
 from fixture import events as shop
 from fixture import protos
+from fixture.dapr import RETRY, SUCCESS, V1, bulk, topic_event
 
-V1 = "dapr.proto.runtime.v1."
-SUCCESS, RETRY = 0, 1
 EMPTY = protos.message("google.protobuf.Empty")
-
-
-def attributes(event):
-    """A CloudEvent as a sidecar splits it: what it knows, and the rest as extensions."""
-    rest = {k: event[k] for k in ("time", "traceparent", "pubsubname", "topic") if k in event}
-    return {
-        "id": event["id"],
-        "source": event["source"],
-        "type": event["type"],
-        "spec_version": "1.0",
-        "data_content_type": "application/json",
-        "data": json.dumps(event["data"]).encode(),
-        "extensions": json_format.ParseDict(
-            {**rest, "traceid": "00-x", "nested": {"a": [1, {"b": None}]}},
-            protos.message("google.protobuf.Struct")(),
-        ),
-    }
-
-
-def topic_event(service, event, topic=None, **changes):
-    cls = protos.message(V1 + "TopicEventRequest")
-    r = cls(topic=topic or event["topic"], pubsub_name="pubsub-redis", path="/events/x",
-            **{**attributes(event), **changes})
-    return protos.stub(service.grpc_channel, V1 + "AppCallback/OnTopicEvent")(r, timeout=30).status
-
-
-def bulk(service, events, method):
-    cls = protos.message(V1 + "TopicEventBulkRequest")
-    r = cls(id="b", topic=events[0]["topic"], pubsub_name="pubsub-redis", path="/events/x")
-    for i, e in enumerate(events):
-        r.entries.add(entry_id=f"e{i}", content_type="application/cloudevents+json",
-                      cloud_event=attributes(e))
-    out = protos.stub(service.grpc_channel, V1 + method)(r, timeout=30)
-    return [(s.entry_id, s.status) for s in out.statuses]
 
 
 def rows(db):

@@ -28,10 +28,10 @@ def waiting(db):
 
 
 @contextlib.contextmanager
-def lock(db):
-    """The events table, locked against every reader by somebody else."""
+def lock(db, table="sales_days"):
+    """A table that the overview reads, locked against every reader by somebody else."""
     with contextlib.closing(db.connect(autocommit=False)) as c:
-        c.cursor().execute("LOCK TABLE analytics_events IN ACCESS EXCLUSIVE MODE")
+        c.cursor().execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         yield c
 
 
@@ -100,7 +100,7 @@ def test_a_client_that_vanishes(service, db):
 
 def test_an_ingest_batch_is_never_cancelled(service, db):
     event = shop.page_view()
-    with lock(db) as holder:
+    with lock(db, "analytics_events") as holder:
         request = shop.publish_request([event])
         call = protos.stub(service.grpc_channel, PUBLISH).future(request, timeout=60)
         wait_until(lambda: waiting(db), "the batch waits for the lock")

@@ -133,7 +133,7 @@ def test_a_range_of_any_ends_is_counted_as_if_event_by_event(db, seed, zone, mon
     fill(db, sessions, zone)
     quick = Quick(sessions)
     with contextlib.closing(db.connect()) as c, c.cursor() as cursor:
-        for n in range(600):
+        for n in range(400):
             lo, hi = random_range(rnd, zoneinfo.ZoneInfo(zone), start, days)
             want = quick.funnel(lo, hi)
             if n < 25:

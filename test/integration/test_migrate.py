@@ -34,6 +34,7 @@ def test_several_at_once_on_an_empty_database(postgres):
 
 def test_again_changes_nothing(service, db):
     service.deliver(shop.page_view())
+    service.stop()
     before = db.dump()
     p = migrate(db)
     assert p.wait(120) == 0

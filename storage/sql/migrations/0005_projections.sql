@@ -351,13 +351,20 @@ $$;
 
 -- The first instant of a local day. Where a clock goes back over midnight PostgreSQL takes the later of the two
 -- midnights; the day starts at the earlier one, which is midnight by the offset in force some hours before.
-CREATE FUNCTION day_start(day date, zone text) RETURNS timestamptz LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN isfinite(day) THEN least(late, CASE WHEN early AT TIME ZONE zone = day::timestamp THEN early END)
-           ELSE late END
-    FROM (SELECT day::timestamp AT TIME ZONE zone AS late) l,
-        LATERAL (SELECT late - interval '3 hours' AS before) b,
-        LATERAL (SELECT (day::timestamp - (before AT TIME ZONE zone - before AT TIME ZONE 'UTC'))
-                        AT TIME ZONE 'UTC' AS early) e
+CREATE FUNCTION day_start(day date, zone text) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    late   timestamptz := day::timestamp AT TIME ZONE zone;
+    before timestamptz := late - interval '3 hours';
+    early  timestamptz;
+BEGIN
+    IF isfinite(day) THEN
+        early := (day::timestamp - (before AT TIME ZONE zone - before AT TIME ZONE 'UTC')) AT TIME ZONE 'UTC';
+        IF early < late AND early AT TIME ZONE zone = day::timestamp THEN
+            RETURN early;
+        END IF;
+    END IF;
+    RETURN late;
+END
 $$;
 
 -- What of [start, until) are whole business days: the days from first_day up to, not including, after_day (both

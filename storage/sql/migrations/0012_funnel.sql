@@ -26,30 +26,33 @@ BEGIN
 END
 $$;
 
--- The sessions that an end of [start, until) cuts; begun: within it. The long ones are looked for by both ends.
+-- The sessions that an end of [start, until) cuts; begun: within it. Those of up to an hour are found by when they
+-- begin, the few longer ones among all that end behind the start, in the index alone; and no estimate of how many
+-- that may be leads to another plan.
 DROP INDEX sessions_long;
-CREATE INDEX sessions_long ON sessions (last_at, first_at) WHERE last_at - first_at > interval '1 hour';
+CREATE INDEX sessions_long ON sessions (last_at, first_at, session_id) WHERE last_at - first_at > interval '1 hour';
 
 CREATE FUNCTION sessions_cut(start timestamptz, until timestamptz)
 RETURNS TABLE (device text, source text, bought boolean, reached smallint, steps bigint[], begun boolean)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH long AS MATERIALIZED (
+        SELECT session_id, first_at, last_at
+        FROM sessions
+        WHERE last_at - first_at > interval '1 hour' AND last_at >= start
+    )
     SELECT device, source, bought, reached, steps, false
     FROM sessions
     WHERE last_at - first_at <= interval '1 hour' AND first_at >= start - interval '1 hour' AND first_at < start
         AND last_at >= start
-    UNION ALL
-    SELECT device, source, bought, reached, steps, false
-    FROM sessions
-    WHERE last_at - first_at > interval '1 hour' AND first_at < start AND last_at >= start
     UNION ALL
     SELECT device, source, bought, reached, steps, true
     FROM sessions
     WHERE last_at - first_at <= interval '1 hour' AND first_at >= greatest(start, until - interval '1 hour')
         AND first_at < until AND last_at >= until
     UNION ALL
-    SELECT device, source, bought, reached, steps, true
-    FROM sessions
-    WHERE last_at - first_at > interval '1 hour' AND first_at >= start AND first_at < until AND last_at >= until
+    SELECT s.device, s.source, s.bought, s.reached, s.steps, l.first_at >= start
+    FROM long l, LATERAL (SELECT * FROM sessions WHERE session_id = l.session_id OFFSET 0) s
+    WHERE l.first_at < start OR l.first_at < until AND l.last_at >= until
 $$;
 
 -- Sessions with a funnel event in [start, until), those that bought in it, and how many got at least so far in it.
@@ -58,7 +61,10 @@ $$;
 CREATE FUNCTION funnel(start timestamptz, until timestamptz)
 RETURNS TABLE (sessions bigint, bought bigint, reached1 bigint, reached2 bigint, reached3 bigint, reached4 bigint,
                reached5 bigint)
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH days AS (
         SELECT * FROM whole_days(start, until)
     ), cut AS MATERIALIZED (
@@ -93,7 +99,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT coalesce(sum(n), 0)::bigint, coalesce(sum(b), 0)::bigint, coalesce(sum(r1), 0)::bigint,
         coalesce(sum(r2), 0)::bigint, coalesce(sum(r3), 0)::bigint, coalesce(sum(r4), 0)::bigint,
         coalesce(sum(r5), 0)::bigint
-    FROM parts
+    FROM parts;
+END
 $$;
 
 -- Such a row as an answer's stages.

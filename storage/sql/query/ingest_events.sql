@@ -12,8 +12,10 @@
 WITH batch AS MATERIALIZED (
     SELECT * FROM unnest($4::event_row[])
 ), claimed AS (
-    INSERT INTO processed_events (event_key, digest)
-    SELECT event_key, digest FROM batch ORDER BY event_key
+    INSERT INTO processed_events_current (event_key, digest)
+    SELECT event_key, digest FROM batch
+    WHERE NOT EXISTS (SELECT FROM processed_events_older AS o WHERE o.event_key = batch.event_key)
+    ORDER BY event_key
     ON CONFLICT DO NOTHING
     RETURNING event_key
 ), tracked AS (

@@ -5,8 +5,11 @@
 WITH batch AS MATERIALIZED (
     SELECT * FROM unnest($4::event_row[])
 ), claimed AS (
-    INSERT INTO processed_events (event_key, digest)
-    SELECT event_key, digest FROM batch ORDER BY event_key
+    INSERT INTO processed_events_current (event_key, digest)
+    SELECT event_key, digest FROM batch
+    WHERE CASE WHEN EXISTS (SELECT FROM processed_events_older AS o WHERE o.event_key = batch.event_key)
+               THEN identity_is_taken() ELSE true END
+    ORDER BY event_key
     RETURNING event_key
 ), tracked AS (
     INSERT INTO event_sequence_tracking AS t (entity_key, last_sequence, last_time)

@@ -1,8 +1,8 @@
-# cmake -DDIR=dir -DOUT=header -P embed.cmake: index.html as the array page_index_html, and so on.
-file(GLOB files "${DIR}/*.html" "${DIR}/*.css" "${DIR}/*.js")
+# cmake -DDIR=dir -DPREFIX=page -DOUT=header -P embed.cmake: index.html as the array page_index_html, and so on.
+file(GLOB files "${DIR}/*.html" "${DIR}/*.css" "${DIR}/*.js" "${DIR}/*.json")
 foreach(f IN LISTS files)
   get_filename_component(name "${f}" NAME)
-  string(MAKE_C_IDENTIFIER "page_${name}" name)
+  string(MAKE_C_IDENTIFIER "${PREFIX}_${name}" name)
   file(READ "${f}" hex HEX)
   string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
   string(APPEND text "static const unsigned char ${name}[] = {${bytes}};\n")

@@ -1,0 +1,1 @@
+DELETE FROM anomalies WHERE quarter < $1::timestamptz - interval '1 year'

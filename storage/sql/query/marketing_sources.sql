@@ -1,0 +1,36 @@
+-- What each traffic source brought and cost: sessions with a funnel event in the range, orders of the range (by their
+-- own source, else their session's), money spent in it. $1 start and $2 end of the range.
+WITH visit AS (
+    SELECT source
+    FROM sessions
+    WHERE first_at >= $1::timestamptz AND first_at < $2::timestamptz
+    UNION ALL
+    -- Begun before: within the last hour, or among the few that last longer.
+    SELECT source
+    FROM sessions
+    WHERE (first_at >= $1::timestamptz - interval '1 hour' AND last_at - first_at <= interval '1 hour'
+           OR last_at - first_at > interval '1 hour')
+        AND first_at < $1::timestamptz AND last_at >= $1::timestamptz
+        AND (last_at < $2::timestamptz OR EXISTS (
+            SELECT FROM unnest(steps) AS step
+            WHERE step >= extract(epoch FROM $1::timestamptz) * 8000000
+                AND step < extract(epoch FROM $2::timestamptz) * 8000000))
+), brought AS (
+    SELECT source, count(*) AS sessions, 0 AS orders, NULL::numeric AS revenue, NULL::numeric AS spend
+    FROM visit
+    GROUP BY source
+    UNION ALL
+    SELECT coalesce(s.source, (SELECT v.source FROM sessions v WHERE v.session_id = s.session_id)), 0, 1, s.money, NULL
+    FROM sales s
+    WHERE s.at >= $1::timestamptz AND s.at < $2::timestamptz
+    UNION ALL
+    SELECT source, 0, 0, NULL, money
+    FROM spends
+    WHERE at >= $1::timestamptz AND at < $2::timestamptz
+)
+SELECT source, sum(sessions) AS sessions, sum(orders) AS orders, coalesce(sum(revenue), 0) AS revenue,
+    sum(spend) AS spend, (coalesce(sum(revenue), 0) / nullif(sum(spend), 0))::float8 AS roas
+FROM brought
+GROUP BY source
+ORDER BY revenue DESC, sessions DESC, source
+LIMIT 1000

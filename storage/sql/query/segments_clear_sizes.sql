@@ -1,0 +1,1 @@
+DELETE FROM segment_sizes WHERE as_of = $1::date
