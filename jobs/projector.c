@@ -20,24 +20,9 @@ enum {
 static const double look_s = 0.25;      /* between two looks for marks */
 static const double others_turn_s = 0.7; /* while somebody else projects */
 
-<<<<<<< HEAD
-/* A step, in this order: merges before what they are written to, entities before the sums of what changed. */
-static const char *const step[] = {
-	"project_take", "project_rest",
-	"project_orders_merge", "project_orders", "project_sale_changes",
-	"project_sessions_merge", "project_sessions", "project_session_days",
-	"project_customers", "project_customer_days", "project_active_days",
-	"project_sales_days", "project_sales_hours", "project_category_days", "project_product_days",
-	"project_products", "project_shipments", "project_fulfillments", "project_returns", "project_stock",
-	"project_stock_levels", "project_payments", "project_registrations", "project_promotion_uses",
-	"project_marketing_spends",
-	"project_count_events", "project_count_products", "project_tidy", "project_stale",
-};
-=======
 #define NAME(n) n,
 static const char *const step[] = { "project_take", PROJECTION_STEPS(NAME, NAME) };
 #undef NAME
->>>>>>> main
 enum { STEP = sizeof(step) / sizeof(*step) };
 _Static_assert((int)STEP <= (int)PGQ_MAX_STATEMENTS, "a step is one unit");
 
