@@ -9,7 +9,9 @@ job_fn cohorts;
 job_fn customer_segments;
 job_fn daily_aggregation;
 job_fn hourly_aggregation;
+job_fn identity_rotation;
 job_fn partition_maintenance;
 job_fn reconciliation;
+job_fn sequence_cleanup;
 
 #endif
