@@ -23,6 +23,7 @@ const struct job job_table[] = {
 	{ "customer_segments", { WEEKLY, AT(3, 0), MONDAY }, LAST, 1, 1800, customer_segments },
 	{ "cohorts", { MONTHLY, AT(3, 30), 0 }, LAST, 1, 1800, cohorts },
 	{ "pii_audit", { WEEKLY, AT(4, 30), SUNDAY }, LAST, 0, 4 * 3600, NULL },
+	{ "rebuild_projections", { ON_DEMAND, 0, 0 }, LAST, 0, 4 * 3600, rebuild_projections },
 	{ "pii_backfill", { ON_DEMAND, 0, 0 }, LAST, 0, 12 * 3600, NULL },
 	{ 0 },
 };

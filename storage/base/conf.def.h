@@ -31,7 +31,7 @@
 	X(query_timeout_ms, QUERY_TIMEOUT_MS, 10000, 10, 600000, "ms", "a query's deadline when the caller names none") \
 	X(jobs, JOBS, 1, 0, 1, "", "0: serve runs no jobs, as --no-jobs") \
 	X(job_lease_sec, JOB_LEASE_SEC, 30, 2, 3600, "s", "a job's run that is not heard of for so long is taken over") \
-	X(job_statement_timeout_ms, JOB_STATEMENT_TIMEOUT_MS, 300000, 1000, 3600000, "ms", "a statement of a job is given up after this") \
+	X(job_statement_timeout_ms, JOB_STATEMENT_TIMEOUT_MS, 3600000, 1000, 3600000, "ms", "a statement of a job is given up after this") \
 	X(drain_ms, DRAIN_MS, 10000, 100, 600000, "ms", "to finish what was taken at SIGTERM")
 
 #define CONF_STRINGS(X)                                                                             \

@@ -118,7 +118,9 @@ BEGIN
     SELECT (SELECT count(*) FROM put) + (SELECT count(*) FROM gone) INTO wrong;
     RETURN NEXT;
 
-    sum := 'product_days'; -- views and cart_adds are counts, made by make_counts
+    -- views and cart_adds are counts, made by make_counts. An order that went after its rate had changed leaves money
+    -- behind where it was the only one.
+    sum := 'product_days';
     WITH want AS (
         SELECT
             day, product_id, count(DISTINCT order_id) AS orders, sum(quantity) AS units, coalesce(sum(money), 0) AS money,
@@ -138,7 +140,8 @@ BEGIN
     ), emptied AS (
         UPDATE product_days d
         SET orders = 0, units = 0, money = 0, margin_price = 0, margin_cost = 0
-        WHERE day >= first AND day < until AND orders <> 0
+        WHERE day >= first AND day < until
+            AND (orders, units, money, margin_price, margin_cost) IS DISTINCT FROM (0, 0, 0, 0, 0)
             AND NOT EXISTS (SELECT FROM want w WHERE w.day = d.day AND w.product_id = d.product_id)
         RETURNING 1
     )
