@@ -22,6 +22,7 @@ const struct job job_table[] = {
 	{ "cohorts", { MONTHLY, AT(3, 30), 0 }, LAST, 1, 1800, cohorts },
 	{ "pii_audit", { WEEKLY, AT(4, 30), SUNDAY }, LAST, 0, 4 * 3600, NULL },
 	{ "pii_backfill", { ON_DEMAND, 0, 0 }, LAST, 0, 12 * 3600, NULL },
+	{ "rebuild_projections", { ON_DEMAND, 0, 0 }, LAST, 0, 12 * 3600, rebuild_projections },
 	{ 0 },
 };
 _Static_assert(sizeof(job_table) / sizeof(*job_table) <= JOBS_MAX + 1, "the scheduler has room for all");

@@ -10,6 +10,7 @@ job_fn customer_segments;
 job_fn daily_aggregation;
 job_fn hourly_aggregation;
 job_fn partition_maintenance;
+job_fn rebuild_projections;
 job_fn reconciliation;
 
 #endif
