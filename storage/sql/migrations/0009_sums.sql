@@ -138,7 +138,7 @@ BEGIN
     ), emptied AS (
         UPDATE product_days d
         SET orders = 0, units = 0, money = 0, margin_price = 0, margin_cost = 0
-        WHERE day >= first AND day < until AND orders <> 0
+        WHERE day >= first AND day < until AND (orders, units, money, margin_price, margin_cost) <> (0, 0, 0, 0, 0)
             AND NOT EXISTS (SELECT FROM want w WHERE w.day = d.day AND w.product_id = d.product_id)
         RETURNING 1
     )
@@ -478,7 +478,8 @@ BEGIN
 END
 $$;
 
--- What is older comes from the live tables, all of one moment: the caller's transaction is REPEATABLE READ.
+-- What is older comes from the live tables, all of one moment: the caller's transaction is REPEATABLE READ. Of the
+-- day on which the events begin, the counts of before are what the events since do not explain.
 CREATE FUNCTION seed_rebuild() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     t       record;
@@ -489,7 +490,22 @@ BEGIN
         EXECUTE format('INSERT INTO rebuilding.%I SELECT * FROM public.%I WHERE %s AND ($1, $2) IS NOT NULL',
                        t.name, t.name, '(' || t.older || ')') USING raw, raw_day;
     END LOOP;
-    INSERT INTO rebuild_days VALUES (raw_day) ON CONFLICT DO NOTHING;
+    -- What of the days since then they make up already; the events move it on.
+    PERFORM set_config('search_path', 'rebuilding, public', true);
+    PERFORM make_sums(raw_day, current_date + 2);
+    INSERT INTO rebuilding.product_days AS d (day, product_id, views, cart_adds)
+    SELECT p.day, p.product_id, p.views - coalesce(e.views, 0), p.cart_adds - coalesce(e.cart_adds, 0)
+    FROM public.product_days p
+    LEFT JOIN (
+        SELECT e.product_id, count(*) FILTER (WHERE event_type = 'product_view') AS views,
+            count(*) FILTER (WHERE event_type = 'add_to_cart') AS cart_adds
+        FROM analytics_events e CROSS JOIN reporting_basis b
+        WHERE e.created_at >= raw AND e.created_at < day_start(raw_day + 1, b.zone)
+            AND (e.tableoid, e.ctid) NOT IN (SELECT part, row_id FROM pending_rows())
+        GROUP BY 1
+    ) e USING (product_id)
+    WHERE p.day = raw_day AND (p.views, p.cart_adds) IS DISTINCT FROM (coalesce(e.views, 0), coalesce(e.cart_adds, 0))
+    ON CONFLICT (day, product_id) DO UPDATE SET views = excluded.views, cart_adds = excluded.cart_adds;
 END
 $$;
 
@@ -567,7 +583,7 @@ BEGIN
     IF EXISTS (SELECT FROM rebuild_marks) OR EXISTS (SELECT FROM rebuild_parts p WHERE p.next_page < p.pages) THEN
         RETURN;
     END IF;
-    -- A day at the border of what is older has sums of both; rates may have changed.
+    -- Other rates since then.
     FOR d IN DELETE FROM rebuild_days RETURNING day LOOP
         PERFORM make_sums(d, d + 1);
     END LOOP;
