@@ -9,8 +9,10 @@ job_fn cohorts;
 job_fn customer_segments;
 job_fn daily_aggregation;
 job_fn hourly_aggregation;
+job_fn identity_rotation;
 job_fn partition_maintenance;
 job_fn rebuild_projections;
 job_fn reconciliation;
+job_fn sequence_cleanup;
 
 #endif

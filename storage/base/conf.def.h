@@ -24,12 +24,14 @@
 	X(ingest_batch_rows, INGEST_BATCH_ROWS, 2000, 1, 20000, "rows", "at most this many in one statement") \
 	X(ingest_queue_mib, INGEST_QUEUE_MIB, 64, 1, 65536, "MiB", "a worker's events in memory; beyond it calls are refused") \
 	X(sequence_tracking, SEQUENCE_TRACKING, 1, 0, 1, "", "1: events behind their entity's last one are marked is_out_of_order; 0: not looked for") \
+	X(identity_generation_mib, IDENTITY_GENERATION_MIB, 2048, 1, 1048576, "MiB", "of identities, then a new generation takes them; the older ones are only read") \
+	X(identity_generation_days, IDENTITY_GENERATION_DAYS, 30, 1, 36500, "days", "after which a generation takes no more, whatever its size") \
 	X(realtime_streams, REALTIME_STREAMS, 200, 0, 100000, "streams", "of live figures open in a worker; beyond it they are refused") \
 	X(projector, PROJECTOR, 1, 0, 1, "", "1: stored events are made into answers; 0: by others, or not at all") \
 	X(query_timeout_ms, QUERY_TIMEOUT_MS, 10000, 10, 600000, "ms", "a query's deadline when the caller names none") \
 	X(jobs, JOBS, 1, 0, 1, "", "0: serve runs no jobs, as --no-jobs") \
 	X(job_lease_sec, JOB_LEASE_SEC, 30, 2, 3600, "s", "a job's run that is not heard of for so long is taken over") \
-	X(job_statement_timeout_ms, JOB_STATEMENT_TIMEOUT_MS, 300000, 1000, 3600000, "ms", "a statement of a job is given up after this") \
+	X(job_statement_timeout_ms, JOB_STATEMENT_TIMEOUT_MS, 3600000, 1000, 3600000, "ms", "a statement of a job is given up after this") \
 	X(drain_ms, DRAIN_MS, 10000, 100, 600000, "ms", "to finish what was taken at SIGTERM")
 
 #define CONF_STRINGS(X)                                                                             \

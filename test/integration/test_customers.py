@@ -5,7 +5,7 @@ import zoneinfo
 
 import pytest
 
-from overview_truth import UTC, growth, midnight, range_before
+from answers_truth import UTC, growth, midnight, range_before
 from told_shop import MAY, open_shop
 
 REFUND = "payment.payment.refunded"

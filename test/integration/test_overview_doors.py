@@ -76,11 +76,11 @@ def test_figures(service):
     question = {"startDate": at(60)["timestamp"], "endDate": at(-1)["timestamp"]}
     service.publish(shop_day())
 
-    def both_orders():
-        metrics = both(service, **question)["metrics"]
-        return metrics["totalOrders"] == "2" or print(metrics)
+    def everything():
+        metrics = over_http(service, question).json["metrics"]
+        return metrics["totalOrders"] == "2" and metrics["activeCustomers"] == "4"
 
-    wait_until(both_orders, "both orders are in the answer", FRESH_S)
+    wait_until(everything, "everything is in the answer", FRESH_S)
     answer = both(service, **question)
     assert answer["metrics"] == {
         "totalRevenue": 30.1,

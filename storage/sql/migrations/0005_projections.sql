@@ -385,9 +385,11 @@ $$;
 
 -- For the projector
 
--- Copies the events of a partition that stand at these places to where a step reads them, and returns how many
--- there were; none when the partition is gone.
-CREATE FUNCTION take_events(part oid, row_ids tid[]) RETURNS bigint LANGUAGE plpgsql AS $$
+-- Copies the events of a partition that the condition picks to where a step reads them, and returns how many there
+-- were; none when the partition is gone. $1 to $5 in the condition are the parameters that follow it, $6 the
+-- partition.
+CREATE FUNCTION take_where(part oid, condition text, row_ids tid[], first tid, after tid, start timestamptz, until timestamptz)
+RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     rows bigint;
 BEGIN
@@ -402,10 +404,24 @@ BEGIN
             array_position(''{page_view,product_view,add_to_cart,checkout,purchase}''::text[], e.event_type),
             e.session_id, e.customer_id, e.order_id, e.product_id, e.amount, e.currency, e.status, e.items, e.properties
         FROM %s e CROSS JOIN reporting_basis b
-        WHERE e.ctid = ANY ($1)', part::regclass) USING row_ids;
+        WHERE %s', part::regclass, condition) USING row_ids, first, after, start, until, part;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN rows;
 END
+$$;
+
+-- Those that stand at these places.
+CREATE FUNCTION take_events(part oid, row_ids tid[]) RETURNS bigint LANGUAGE sql AS $$
+    SELECT take_where(part, 'e.ctid = ANY ($1)', row_ids, NULL, NULL, NULL, NULL)
+$$;
+
+-- Those of [start, until) in some pages that have been projected before.
+CREATE FUNCTION take_pages(part oid, page bigint, pages bigint, start timestamptz, until timestamptz)
+RETURNS bigint LANGUAGE sql AS $$
+    SELECT take_where(part, 'e.ctid >= $2 AND e.ctid < $3 AND e.created_at >= $4 AND e.created_at < $5
+            AND e.ctid NOT IN (SELECT row_id FROM pending_rows() w
+                               WHERE w.part = $6 AND w.row_id >= $2 AND w.row_id < $3)',
+        NULL, format('(%s,0)', page)::tid, format('(%s,0)', page + pages)::tid, start, until)
 $$;
 
 -- How far a session got: each stage at its first event not earlier than the one with which it reached the stage

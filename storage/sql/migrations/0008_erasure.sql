@@ -502,18 +502,7 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(7023194586012448);
-    EXECUTE format(
-        'INSERT INTO projecting (at, us, day, event_key, event_type, stage, session_id, customer_id, order_id, product_id, '
-        'amount, currency, status, items, properties) '
-        'SELECT e.created_at, (date_part(''epoch'', e.created_at) * 1000000)::bigint, (e.created_at AT TIME ZONE b.zone)::date, '
-        'e.event_key, e.event_type, '
-        'array_position(''{page_view,product_view,add_to_cart,checkout,purchase}''::text[], e.event_type), '
-        'e.session_id, e.customer_id, e.order_id, e.product_id, e.amount, e.currency, e.status, e.items, e.properties '
-        'FROM %s AS e CROSS JOIN reporting_basis AS b '
-        'WHERE e.ctid >= $1 AND e.ctid < $2 AND e.created_at >= $3 AND e.created_at < $4 '
-        'AND e.ctid NOT IN (SELECT row_id FROM pending_rows() AS w WHERE w.part = e.tableoid)', from_part)
-        USING rows_from, rows_to, start, until;
-    GET DIAGNOSTICS events = ROW_COUNT;
+    events := take_pages(to_regclass(from_part)::oid, from_page, replay_events.pages, start, until);
     RETURN NEXT;
 END
 $$;

@@ -8,11 +8,17 @@ WITH one AS (
     SELECT CASE $3::text WHEN 'device' THEN c.device ELSE c.source END, i.reached
     FROM sessions_cut($1::timestamptz, $2::timestamptz) c, LATERAL funnel_cut(c.steps, $1, $2) i
     WHERE i.there
-), segments AS (
-    SELECT segment, count(*) AS sessions, count(*) FILTER (WHERE reached >= 1) AS reached1,
-        count(*) FILTER (WHERE reached >= 2) AS reached2, count(*) FILTER (WHERE reached >= 3) AS reached3,
-        count(*) FILTER (WHERE reached >= 4) AS reached4, count(*) FILTER (WHERE reached >= 5) AS reached5
+), counted AS (
+    SELECT segment, reached, count(*) AS n
     FROM one
+    GROUP BY segment, reached
+), segments AS (
+    SELECT segment, sum(n) AS sessions, coalesce(sum(n) FILTER (WHERE reached >= 1), 0)::bigint AS reached1,
+        coalesce(sum(n) FILTER (WHERE reached >= 2), 0)::bigint AS reached2,
+        coalesce(sum(n) FILTER (WHERE reached >= 3), 0)::bigint AS reached3,
+        coalesce(sum(n) FILTER (WHERE reached >= 4), 0)::bigint AS reached4,
+        coalesce(sum(n) FILTER (WHERE reached >= 5), 0)::bigint AS reached5
+    FROM counted
     GROUP BY segment
 )
 SELECT g.segment, s.stage, s.users, s.rate

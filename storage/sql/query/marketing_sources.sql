@@ -5,16 +5,10 @@ WITH visit AS (
     FROM sessions
     WHERE first_at >= $1::timestamptz AND first_at < $2::timestamptz
     UNION ALL
-    -- Begun before: within the last hour, or among the few that last longer.
-    SELECT source
-    FROM sessions
-    WHERE (first_at >= $1::timestamptz - interval '1 hour' AND last_at - first_at <= interval '1 hour'
-           OR last_at - first_at > interval '1 hour')
-        AND first_at < $1::timestamptz AND last_at >= $1::timestamptz
-        AND (last_at < $2::timestamptz OR EXISTS (
-            SELECT FROM unnest(steps) AS step
-            WHERE step >= extract(epoch FROM $1::timestamptz) * 8000000
-                AND step < extract(epoch FROM $2::timestamptz) * 8000000))
+    -- Begun before, with an event within.
+    SELECT c.source
+    FROM sessions_cut($1::timestamptz, $2::timestamptz) c, LATERAL funnel_cut(c.steps, $1, $2) i
+    WHERE NOT c.begun AND i.there
 ), brought AS (
     SELECT source, count(*) AS sessions, 0 AS orders, NULL::numeric AS revenue, NULL::numeric AS spend
     FROM visit
