@@ -21,7 +21,7 @@ static const double look_s = 0.25;      /* between two looks for marks */
 static const double others_turn_s = 0.7; /* while somebody else projects */
 
 #define NAME(n) n,
-static const char *const step[] = { "project_take", PROJECTION_STEPS(NAME, NAME) };
+static const char *const step[] = { "project_take", PROJECTION_STEPS(NAME, NAME) "project_stale" };
 #undef NAME
 enum { STEP = sizeof(step) / sizeof(*step) };
 _Static_assert((int)STEP <= (int)PGQ_MAX_STATEMENTS, "a step is one unit");

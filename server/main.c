@@ -261,7 +261,8 @@ static enum err_code start_jobs(struct services *s, void **out, struct err *e)
 
 	if (!j)
 		return err_set(e, ERR_QUOTA, "no memory for the jobs");
-	j->place = (struct job_place){ s->conf, s->loop, s->queries, s->job_queries ? s->job_queries : s->queries, NULL };
+	j->place = (struct job_place){ s->conf, s->loop, s->queries, s->job_queries ? s->job_queries : s->queries, NULL,
+				       s->offload };
 	if (!(rc = letter_retry_start(&j->letters, s, e)) && !(rc = order_client_create(&j->place.orders, s, e)) &&
 	    !(rc = pii_jobs_create(&j->pii, s, e))) {
 		j->work[0] = (struct job_work){ "dead_letter_retry", letter_retry_job, j->letters };

@@ -30,6 +30,7 @@ struct job_place {
 	struct pool *leases;         /* takes, renews, settles */
 	struct pool *work;           /* the jobs' own statements, which may take long */
 	struct order_count *orders;  /* storage/order_count.h; NULL: there is nobody to ask */
+	struct offload *offload;     /* for work with a connection of its own */
 };
 
 struct job_run {

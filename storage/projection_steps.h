@@ -1,7 +1,7 @@
 /* storage/projection_steps.h -- the statements that make answers of the events in `projecting`, in their order:
  * merges before what they are written to, entities before the sums of what changed.
- * MERGE: the same events may come again and change nothing more. ONCE: counters, and work of the projector's own;
- * an event's first projection alone runs them. */
+ * MERGE: the same events may come again and change nothing more. ONCE: counters; an event's first
+ * projection alone runs them. */
 #ifndef STORAGE_PROJECTION_STEPS_H
 #define STORAGE_PROJECTION_STEPS_H
 
@@ -18,6 +18,6 @@
 	MERGE("project_payments") MERGE("project_registrations") \
 	MERGE("project_promotion_uses") MERGE("project_marketing_spends") \
 	ONCE("project_count_events") ONCE("project_count_products") \
-	MERGE("project_tidy") ONCE("project_stale")
+	MERGE("project_tidy")
 
 #endif

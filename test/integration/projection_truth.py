@@ -132,7 +132,7 @@ class Truth:
     def sessions(self):
         for session, events in grouped(self.events, lambda e: e["session_id"]).items():
             steps = sorted({micros(e["created_at"]) * 8 + STAGES.index(e["event_type"]) + 1
-                            for e in events if e["event_type"] in STAGES})
+                            for e in events if e["event_type"] in STAGES})[:10000]
             funnel = [e["created_at"] for e in events if e["event_type"] in STAGES]
             device, source = told(events, prop("device_type"), False), told(events, prop("traffic_source"), False)
             customer = told(events, lambda e: e["customer_id"], True)

@@ -55,7 +55,7 @@ class MadeUpShop:
             "checkout.started": {**person, "cart_id": self.pick("cart", 9)},
             "orders.order.status_changed": {
                 **order, **person, "new_status": r.choice(STATUSES), "total_amount": self.money(), "items": self.items(),
-                **self.maybe(currency=r.choice(["USD", "EUR", "JPY"]), customer_name="Jane Roe")},
+                **self.maybe(currency=r.choice(["USD", "EUR", "EUR", "JPY"]), customer_name="Jane Roe")},
             "payment.payment.processed": {**order, "payment_id": self.pick("pay", 50), "amount": self.money(),
                                           **self.maybe(payment_method="PAYPAL", currency="EUR")},
             "payment.payment.failed": {**order, "payment_id": self.pick("pay", 50), "amount": self.money(),
@@ -80,7 +80,7 @@ class MadeUpShop:
             "promotion.usage.recorded": {**order, "promotion_code": self.pick("code", 3), **self.maybe(discount_amount=self.money())},
             "marketing.spend.recorded": {"campaign": self.pick("m", 3), "amount": self.money(), **self.maybe(traffic_source="t-1")},
         }
-        kind = r.choice(list(kinds))
+        kind = r.choice([*kinds, *["orders.order.status_changed"] * 6])
         data = {"event_id": f"e-{r.getrandbits(64)}", "timestamp": shop.rfc3339(self.moment()), **kinds[kind]}
         return shop.cloud_event(kind, data)
 
@@ -114,8 +114,8 @@ def check(db, **basis):
 @pytest.mark.parametrize("seed, zone", [(1, "UTC"), (2, "America/New_York"), (3, "Asia/Kathmandu")])
 def test_events_in_any_order_and_twice(db, launch, seed, zone):
     service = launch(db, business_timezone=zone)
-    events = MadeUpShop(seed).events(1200)
-    publish(service, events[:700] + events[300:700])
+    events = MadeUpShop(seed).events(900)
+    publish(service, events[:600] + events[300:600])
     all_projected(db)
     publish(service, events[500:], batch=7)     # a part of them again, and late ones, in small batches
     t = check(db, zone=zone)
@@ -123,3 +123,107 @@ def test_events_in_any_order_and_twice(db, launch, seed, zone):
     assert all(db.value(f"SELECT count(*) FROM {table}") for table in KEYS)  # none was left out
     moved = {(r["sum"], r["wrong"]) for r in db.rows("SELECT * FROM make_sums(current_date - 9, current_date + 2)")}
     assert {n for _, n in moved} == {0}
+
+
+def test_another_zone_and_currency_make_everything_again(db, launch):
+    service = launch(db)
+    publish(service, MadeUpShop(4).events(600))
+    check(db)
+    service.stop()
+    db.execute("INSERT INTO fx_rates SELECT current_date - n, 'USD', 0.9 + n / 100.0 FROM generate_series(0, 3) AS n")
+    basis = {"zone": "America/New_York", "currency": "EUR"}
+    service = launch(db, business_timezone=basis["zone"], reporting_currency="EUR")
+    wait_until(lambda: db.value("SELECT currency FROM reporting_basis") == "EUR", "the new basis holds")
+    check(db, **basis)
+    publish(service, MadeUpShop(5).events(300))
+    check(db, **basis)
+
+
+def test_a_rate_that_comes_later_corrects_its_day(db, service):
+    publish(service, MadeUpShop(6).events(500))
+    before = check(db)
+    for rate in ("1.1", "1.25"):
+        db.execute("INSERT INTO fx_rates SELECT current_date - n, 'EUR', %s FROM generate_series(0, 2) AS n "
+                   "ON CONFLICT (day, currency) DO UPDATE SET rate = excluded.rate", rate)
+        assert list(check(db).sales_days()) != list(before.sales_days())
+    db.execute("DELETE FROM fx_rates")
+    check(db)
+
+
+def test_sums_are_put_right(db, service):
+    publish(service, MadeUpShop(7).events(500))
+    t = check(db)
+    db.execute("UPDATE sales_days SET money = money + 1, customers = 0")
+    db.execute("DELETE FROM category_days")
+    db.execute("INSERT INTO sales_hours SELECT now(), 1, 1, 1")
+    db.execute("UPDATE product_days SET units = 7, views = views + 1")
+    db.execute("UPDATE customer_days SET previous_day = '-infinity', orders = 3")
+    db.execute("UPDATE session_days SET reached3 = 0")
+    db.execute("DELETE FROM event_quarters WHERE quarter < now() - interval '1 day'")
+    assert set(wrong(db, t)) == {"sales_days", "category_days", "sales_hours", "product_days", "customer_days",
+                                 "session_days", "event_quarters"}
+    db.rows("SELECT * FROM make_sums(current_date - 9, current_date + 2)")
+    db.rows("SELECT * FROM make_counts(current_date - 9, current_date + 1)")
+    assert wrong(db, t) == {}
+
+
+def test_one_bad_row_does_not_take_its_batch_with_it(db, service):
+    publish(service, MadeUpShop(8).events(200))
+    all_projected(db)
+    db.execute("""
+        WITH put AS (
+            INSERT INTO analytics_events (created_at, received_at, event_key, event_type, event_id, event_source,
+                                          schema_version, properties)
+            SELECT now(), now(), gen_random_uuid(), 'stock_changed', n::text, 'test', 'v1', jsonb_build_object(
+                       'sku', 'sku-1', 'warehouse_id', 'wh-1', 'quantity', CASE n WHEN 13 THEN 'many' ELSE n::text END)
+            FROM generate_series(1, 40) AS n
+            RETURNING tableoid, ctid, created_at
+        )
+        INSERT INTO projection_marks (part, row_ids, from_at, to_at)
+        SELECT tableoid, array_agg(ctid), min(created_at), max(created_at) FROM put GROUP BY 1""")
+    publish(service, MadeUpShop(9).events(200))
+    wait_until(lambda: db.value("SELECT count(*) FROM projection_marks WHERE set_aside"), "the bad row is set aside")
+    all_projected(db)
+    bad = "event_type = 'stock_changed' AND properties ->> 'quantity' = 'many'"
+    aside = db.rows("SELECT row_id FROM pending_rows()")
+    assert aside == db.rows(f"SELECT ctid AS row_id FROM analytics_events WHERE {bad}")
+    assert wrong(db, Truth(db.rows(f"SELECT * FROM analytics_events WHERE NOT ({bad})"))) == {}
+    wait_until(lambda: service.metric("projection_marks_set_aside") == 1, "it is counted")
+
+
+def test_a_session_without_end_is_capped(db, service):
+    start = dt.datetime.now(UTC) - dt.timedelta(hours=5)
+    views = [shop.page_view(session_id="bot", timestamp=shop.rfc3339(start + dt.timedelta(seconds=n))) for n in range(10500)]
+    random.Random(1).shuffle(views)
+    publish(service, views, batch=2500)
+    check(db)
+    assert db.value("SELECT cardinality(steps) FROM sessions") == 10000
+
+
+def publish_until_stored(services, events):
+    """As a client that does not give up: any service will do, and a batch may be stored twice."""
+    turn = 0
+
+    def stored(batch):
+        nonlocal turn
+        turn += 1
+        with contextlib.suppress(Exception):
+            return not services[turn % len(services)].publish(batch, timeout=5).rejected
+        return False
+
+    for i in range(0, len(events), 50):
+        wait_until(lambda batch=events[i : i + 50]: stored(batch), "a batch is stored")
+
+
+def test_replicas_share_the_work_and_are_killed_in_turn(db, launch):
+    services = [launch(db), launch(db)]
+    publisher = threading.Thread(target=publish_until_stored, args=(services, MadeUpShop(10).events(2500)))
+    publisher.start()
+    turn = 0
+    while publisher.is_alive():
+        wait_until(lambda: not publisher.is_alive() or db.value("SELECT count(*) FROM projection_marks"), "there is work")
+        services[turn % 2].kill()
+        services[turn % 2].start()
+        turn += 1
+    publisher.join()
+    assert len(check(db).events) == 2500 and turn

@@ -1,7 +1,9 @@
 """rebuild_projections: from the stored events, exactly, whatever stands in the tables and comes meanwhile."""
 import threading
 
-from projection_truth import KEYS
+import pytest
+
+from projection_truth import KEYS, wrong
 from test_projector import MadeUpShop, all_projected, check, publish
 
 ADMIN = "api.analytics.v1.AdminService/"
@@ -34,31 +36,39 @@ def test_what_was_spoilt_is_as_it_was(db, service):
     for statement in SPOIL:
         db.execute(statement)
     assert rows(db) != before
-    rebuild(service)
+    detail = rebuild(service).detail
+    assert '"payments": 1' in detail and '"customers"' not in detail
     assert rows(db) == before
 
 
 def test_events_come_meanwhile(db, service):
     events = MadeUpShop(12).events(1500)
     publish(service, events[:500])
+    db.execute("DELETE FROM sessions")
     others = threading.Thread(target=publish, args=(service, events[500:], 20))
     others.start()
     while others.is_alive():
         rebuild(service)
     others.join()
-    rebuild(service)
+    assert rebuild(service).detail == f'{{"wrong": {{}}, "events": {len(events)}}}'
     assert len(check(db).events) == len(events)
+    assert not db.rows("SELECT FROM pg_tables WHERE schemaname = 'rebuilding'")
+    assert not db.value("SELECT count(*) FROM rebuild_marks")
 
 
-def test_months_that_are_gone_keep_their_figures(db, service):
-    publish(service, MadeUpShop(13, days=70).events(1500))
-    check(db)
-    first = db.value("SELECT min(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'analytics_events'::regclass"
-                     " AND EXISTS (SELECT FROM analytics_events WHERE tableoid = inhrelid)")
-    for empty in db.rows("SELECT inhrelid::regclass::text AS part FROM pg_inherits WHERE"
-                         " inhparent = 'analytics_events'::regclass AND inhrelid::regclass::text < %s", first):
-        db.execute(f"DROP TABLE {empty['part']}")
-    before = rows(db)
-    db.execute(f"DROP TABLE {first}")
-    rebuild(service)
-    assert rows(db) == before
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu"])
+def test_a_rebuild_keeps_what_is_older_than_the_events(db, launch, zone):
+    service = launch(db, retention_days=80, business_timezone=zone)
+    events = MadeUpShop(13, days=75).events(1200)
+    publish(service, events)
+    t = check(db, zone=zone)
+    oldest = db.value("SELECT min(tableoid::regclass::text) FROM analytics_events")
+    gone = db.value(f"SELECT count(*) FROM {oldest}")
+    for part in db.rows("SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'analytics_events'::regclass "
+                        "AND inhrelid::regclass::text <= %s", oldest):
+        db.execute(f"ALTER TABLE analytics_events DETACH PARTITION {part['name']}")
+    db.execute("DELETE FROM registrations WHERE at > now() - interval '10 days'")
+    db.execute("UPDATE active_days SET customers = 9 WHERE day > current_date - 10")
+    detail = rebuild(service).detail
+    assert f'"events": {len(events) - gone}' in detail and '"active_days"' in detail and 0 < gone < len(events)
+    assert wrong(db, t) == {}

@@ -16,6 +16,12 @@ WITH turn AS MATERIALIZED (
     DELETE FROM projection_marks
     WHERE id = ANY (ARRAY(SELECT id FROM oldest WHERE rows_before < $2::int))
     RETURNING id, part, row_ids
+), kept AS (
+    -- For a rebuild that is under way.
+    INSERT INTO rebuild_marks (id, part, row_ids, lo, hi)
+    SELECT id, part, row_ids, (SELECT min(r) FROM unnest(row_ids) r), (SELECT max(r) FROM unnest(row_ids) r)
+    FROM taken
+    WHERE EXISTS (SELECT FROM rebuilds WHERE NOT disturbed AND touched_at > now() - interval '10 minutes')
 ), copied AS MATERIALIZED (
     SELECT take_events(part, array_agg(row_id)) AS rows
     FROM taken CROSS JOIN LATERAL unnest(row_ids) AS row_id

@@ -1,0 +1,2 @@
+-- Registers a rebuild; false: not now.
+SELECT begin_rebuild()

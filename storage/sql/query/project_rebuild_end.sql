@@ -1,0 +1,2 @@
+-- No more rebuild, and nothing left of it.
+SELECT drop_rebuild()
