@@ -23,8 +23,8 @@ from test_answers_agree import ask, check_case, close
 from test_projector import MadeUpShop, check, publish
 from test_rebuild import rebuild
 
-EVENTS = int(os.environ.get("WHOLE_SHOP_EVENTS", "700"))
-CASES = int(os.environ.get("WHOLE_SHOP_CASES", "5"))
+EVENTS = int(os.environ.get("WHOLE_SHOP_EVENTS", "500"))
+CASES = int(os.environ.get("WHOLE_SHOP_CASES", "4"))
 SEED = int(os.environ.get("WHOLE_SHOP_SEED", "1"))
 CLIENTS = 6
 PATHS = ["dashboard/overview", "revenue", "orders", "products/performance", "returns", "shipping", "fulfillment", "payments",
