@@ -38,7 +38,7 @@ def relay(db):
 
 def test_open_it_touches_no_connection(own_postgres, launch):
     db = own_postgres.database()
-    service = launch(db, breaker_open_ms=AN_HOUR_MS)
+    service = launch(db, breaker_open_ms=AN_HOUR_MS, projector=0)  # which has a connection of its own
     event = shop.page_view()
     assert state(service) == CLOSED
     own_postgres.stop()
