@@ -45,6 +45,18 @@ def break_reconciliation(db):
     db.execute("ALTER TABLE reconciliation_reports ADD CONSTRAINT broken CHECK (false) NOT VALID")
 
 
+def leave_one_slot_due(db):
+    """Of the daily reconciliation: the slot before the last one is settled."""
+    now = dt.datetime.now(shop.UTC)
+    last = now.replace(hour=2, minute=30, second=0, microsecond=0)
+    if last > now:
+        last -= dt.timedelta(days=1)
+    db.execute(
+        "INSERT INTO job_runs (job, slot, state) VALUES ('reconciliation', %s, 'skipped')",
+        last - dt.timedelta(days=1),
+    )
+
+
 def run_job(service, name, **fields):
     return service.call(ADMIN + "RunJob", name=name, **fields).run
 
@@ -116,10 +128,7 @@ def test_a_stopped_leader_cannot_commit_late(db, launch):
     """It is stopped in the middle of its transaction; another takes the slot over; then the first
     one's transaction goes on."""
     store_week(db, purchase=30)
-    slot = dt.datetime.combine(YESTERDAY, dt.time(2, 30), shop.UTC)
-    if dt.datetime.now(shop.UTC).time() < dt.time(2, 30):
-        slot -= dt.timedelta(days=1)  # else two are due
-    db.execute("INSERT INTO job_runs (job, slot, state) VALUES ('reconciliation', %s, 'skipped')", slot)
+    leave_one_slot_due(db)
     with gate(db, "reconciliation_reports") as open_gate:
         services = [launch(db, job_lease_sec=2) for _ in range(2)]
         [first] = wait_until(lambda: runs(db, "reconciliation"), "one has begun")
@@ -152,9 +161,7 @@ def test_a_stopped_leader_cannot_commit_late(db, launch):
 
 def test_a_run_that_is_interrupted_by_the_end_of_its_service_is_given_back(db, launch):
     store_week(db, purchase=30)
-    db.execute(
-        "INSERT INTO job_runs (job, slot, state) SELECT 'reconciliation', now() - interval '48 hours', 'skipped'"
-    )
+    leave_one_slot_due(db)
     with gate(db, "reconciliation_reports") as open_gate:
         first = launch(db, job_lease_sec=600)
         wait_until(lambda: runs(db, "reconciliation"), "it has begun")
@@ -170,7 +177,7 @@ def test_a_run_that_is_interrupted_by_the_end_of_its_service_is_given_back(db, l
 
 
 def test_a_run_that_fails_is_tried_again_and_given_up_at_last(db, launch):
-    db.execute("INSERT INTO job_runs (job, slot, state) SELECT 'reconciliation', now() - interval '26 hours', 'skipped'")
+    leave_one_slot_due(db)
     break_reconciliation(db)
     service = launch(db)
     for attempt in range(1, 6):
