@@ -389,7 +389,7 @@ $$;
 -- were; none when the partition is gone. $1 to $5 in the condition are the parameters that follow it, $6 the
 -- partition.
 CREATE FUNCTION take_where(part oid, condition text, row_ids tid[], first tid, after tid, start timestamptz, until timestamptz)
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql SET enable_seqscan = off AS $$ -- so many places look dearer than all pages
 DECLARE
     rows bigint;
 BEGIN
