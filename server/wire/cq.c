@@ -114,6 +114,7 @@ enum err_code cq_create(struct cq **out, struct err *e)
 
 	if (!c)
 		return err_set(e, ERR_QUOTA, "no memory for a completion queue");
+	c->loop.awaits = true;
 	c->loop.ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	if (!c->loop.ev) {
 		free(c);
@@ -178,7 +179,7 @@ static struct cq_tag *await(struct cq *c, bool *ok)
 
 		*ok = ev.success != 0;
 		if (ev.type == GRPC_OP_COMPLETE) {
-			if (waited)
+			if (waited && ev.tag != &c->rung)
 				c->await_from_us = now + AWAIT_AGAIN_US;
 			return ev.tag;
 		}

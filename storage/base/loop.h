@@ -15,12 +15,13 @@
 struct loop_await {
 	int fd;                       /* nobody else may wait for it to become readable meanwhile */
 	uint64_t until_us;            /* monotonic */
-	void (*over)(struct loop_await *a); /* once: fd is readable, or it is time */
+	void (*over)(struct loop_await *a); /* once: fd is readable, or it is time, or others need the thread */
 };
 
 struct loop {
 	struct ev_loop *ev;
 	bool changed; /* watchers changed since the polling thread last looked */
+	bool awaits;  /* whoever runs the loop looks at the following */
 	struct loop_await *await; /* at most one; set and taken back by its owner; NULL: none */
 };
 

@@ -256,8 +256,8 @@ static bool flush(struct pgq *q)
 
 void pgq_expect(struct pgq *q)
 {
-	if (q->state != PGQ_READY || q->broken || !q->head || q->loop->await || q->gate_events != EPOLLIN ||
-	    !gate_set(q, 0))
+	if (q->state != PGQ_READY || q->broken || !q->head || !q->loop->awaits || q->loop->await ||
+	    q->gate_events != EPOLLIN || !gate_set(q, 0))
 		return;
 	q->await.fd = PQsocket(q->pg);
 	q->await.until_us = clock_mono_us() + EXPECT_US;

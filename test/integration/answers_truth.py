@@ -110,6 +110,7 @@ class Truth:
         self.lines = {o.order: [self.line(o, i) for i in o.items or []] for o in self.orders}
         self.steps = [e for e in self.events if e.session and e.type in STAGES]
         self.acts = [e for e in self.events if e.customer and e.type in ACTIONS]
+        self.by_sku = {}
         self.products = self.names()
 
     def minor(self, money):
@@ -150,6 +151,11 @@ class Truth:
                 name(e.product, e.at, e.properties or {})
             for i in (e.items or []) if e.type == "purchase" else []:
                 name(i["product_id"], e.at, {**i, "name": None})
+        # A sku is the product's that was named so last; of equal times the least.
+        for p, names in sorted(known.items(), key=lambda x: x[0], reverse=True):
+            at, sku = names.get("sku", (None, None))
+            if sku is not None and at >= self.by_sku.get(sku, (at, p))[0]:
+                self.by_sku[sku] = at, p
         return {p: {k: v[1] for k, v in names.items()} for p, names in known.items()}
 
     # -- sums ----------------------------------------------------------------------------------------------------------
@@ -342,15 +348,13 @@ class Truth:
 
     def levels(self):
         """{product: units}: the latest level of each sku in each warehouse."""
-        latest, by_sku = {}, {}
-        for p, names in sorted(self.products.items(), reverse=True):
-            by_sku[names.get("sku")] = p
+        latest = {}
         for e in self.events:
             if e.type == "stock_changed":
                 latest[e.properties["sku"], e.properties["warehouse_id"]] = e
         out = collections.Counter()
         for e in latest.values():
-            out[e.product or by_sku.get(e.properties["sku"])] += D(e.properties["quantity"])
+            out[e.product or self.by_sku.get(e.properties["sku"], (None, None))[1]] += D(e.properties["quantity"])
         return out
 
     def product_report(self, lo, hi, limit=20, sort_by="revenue", categories=()):

@@ -74,6 +74,44 @@ LANGUAGE sql STABLE AS $$
     GROUP BY s.product_id
 $$;
 
+-- Orders by customer, as money: the same as in sales, in the order of an index that holds all of it.
+DROP INDEX orders_customer;
+CREATE INDEX orders_customer ON orders (customer_id, purchased_at) INCLUDE (amount, currency) WHERE purchased_at IS NOT NULL;
+
+CREATE VIEW customer_orders AS
+SELECT
+    o.customer_id, o.purchased_at AS at,
+    CASE
+        WHEN coalesce(o.currency, (SELECT currency FROM reporting_basis)) = (SELECT currency FROM reporting_basis)
+        THEN round(o.amount, (SELECT decimals FROM reporting_basis))
+        ELSE round(o.amount * (
+            SELECT fx.rate
+            FROM fx_rates fx
+            WHERE fx.currency = o.currency
+                AND fx.day = (o.purchased_at AT TIME ZONE (SELECT zone FROM reporting_basis))::date
+        ), (SELECT decimals FROM reporting_basis))
+    END AS money
+FROM orders o
+WHERE o.purchased_at IS NOT NULL AND o.customer_id IS NOT NULL;
+
+-- The same as before, with the customer; orders are looked at for those in another currency only, or for the customer.
+CREATE OR REPLACE VIEW refunds AS
+SELECT
+    p.event_key, p.at, p.order_id, coalesce(p.currency, b.currency) AS currency, p.amount,
+    round(CASE
+        WHEN coalesce(p.currency, b.currency) = b.currency THEN p.amount
+        ELSE p.amount * (
+            SELECT fx.rate
+            FROM fx_rates fx
+            WHERE fx.currency = p.currency AND fx.day = (
+                coalesce((SELECT s.purchased_at FROM orders s WHERE s.order_id = p.order_id), p.at) AT TIME ZONE b.zone)::date)
+    END, b.decimals) AS money,
+    o.customer_id
+FROM payments p
+CROSS JOIN reporting_basis b
+LEFT JOIN orders o ON o.order_id = p.order_id
+WHERE p.kind = 'refunded';
+
 -- Customers with an order in [start, until), by recency, frequency and net revenue in it: a fifth each, 5 the best;
 -- equals are in the same fifth. lifetime_value: net revenue of all time.
 CREATE FUNCTION customer_scores(start timestamptz, until timestamptz)
@@ -81,17 +119,20 @@ RETURNS TABLE (customer_id text, recency integer, frequency integer, monetary in
                lifetime_value numeric)
 LANGUAGE sql STABLE AS $$
     WITH bought AS (
-        SELECT s.customer_id, max(s.at) FILTER (WHERE i.inside) AS last_at, count(*) FILTER (WHERE i.inside) AS orders,
-            sum(s.money) FILTER (WHERE i.inside) AS money, sum(s.money) AS money_ever
-        FROM sales s CROSS JOIN LATERAL (SELECT s.at >= start AND s.at < until AS inside) i
-        WHERE s.customer_id IS NOT NULL
-        GROUP BY s.customer_id
-        HAVING bool_or(i.inside)
+        SELECT c.customer_id, max(c.at) FILTER (WHERE c.inside) AS last_at, count(*) FILTER (WHERE c.inside) AS orders,
+            sum(c.money) FILTER (WHERE c.inside) AS money, sum(c.money) AS money_ever
+        FROM (
+            SELECT o.customer_id, o.at, o.at >= start AND o.at < until AS inside, o.money
+            FROM customer_orders o
+            OFFSET 0 -- each order is made money once
+        ) c
+        GROUP BY c.customer_id
+        HAVING bool_or(c.inside)
     ), paid_back AS (
-        SELECT o.customer_id, sum(r.money) FILTER (WHERE r.at >= start AND r.at < until) AS money,
+        SELECT r.customer_id, sum(r.money) FILTER (WHERE r.at >= start AND r.at < until) AS money,
             sum(r.money) AS money_ever
-        FROM refunds r JOIN orders o USING (order_id)
-        GROUP BY o.customer_id
+        FROM (SELECT * FROM refunds WHERE customer_id IS NOT NULL OFFSET 0) r
+        GROUP BY r.customer_id
     ), scored AS (
         SELECT b.customer_id, n.lifetime_value,
             (1 + 5 * (rank() OVER (ORDER BY b.last_at) - 1) / count(*) OVER ())::integer AS r,
@@ -116,32 +157,30 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- The stock of each item and warehouse over [start, until), each level for as long as it held: from the item's first
--- level on, and not beyond now.
+-- level on, and not beyond now. The index holds all of it, in order.
+DROP INDEX stock_levels_of;
+CREATE INDEX stock_levels_of ON stock_levels (sku, warehouse_id, at, event_key) INCLUDE (quantity);
+
 CREATE FUNCTION average_stock(start timestamptz, until timestamptz)
 RETURNS TABLE (sku text, warehouse_id text, quantity float8)
 LANGUAGE sql STABLE AS $$
-    WITH levels AS (
-        SELECT s.sku, s.warehouse_id, start AS at, l.event_key, l.quantity
-        FROM stock s CROSS JOIN LATERAL (
-            SELECT l.event_key, l.quantity
+    SELECT s.sku, s.warehouse_id, h.quantity
+    FROM stock s
+    CROSS JOIN LATERAL (
+        SELECT sum(l.quantity * l.seconds) / nullif(sum(l.seconds), 0) AS quantity
+        FROM (
+            SELECT l.quantity::float8 AS quantity,
+                extract(epoch FROM greatest(lead(l.at, 1, least(until, now())) OVER (ORDER BY l.at, l.event_key), start)
+                                   - greatest(l.at, start))::float8 AS seconds
             FROM stock_levels l
-            WHERE l.sku = s.sku AND l.warehouse_id = s.warehouse_id AND l.at <= start
-            ORDER BY l.at DESC, l.event_key DESC
-            LIMIT 1) l
-        UNION ALL
-        SELECT l.sku, l.warehouse_id, l.at, l.event_key, l.quantity
-        FROM stock_levels l
-        WHERE l.at > start AND l.at < least(until, now())
-    ), held AS (
-        SELECT l.sku, l.warehouse_id, l.quantity::float8 AS quantity,
-            extract(epoch FROM lead(l.at, 1, least(until, now())) OVER item - l.at)::float8 AS seconds
-        FROM levels l
-        WINDOW item AS (PARTITION BY l.sku, l.warehouse_id ORDER BY l.at, l.event_key)
-    )
-    SELECT h.sku, h.warehouse_id, sum(h.quantity * h.seconds) / sum(h.seconds)
-    FROM held h
-    GROUP BY h.sku, h.warehouse_id
-    HAVING sum(h.seconds) > 0
+            WHERE l.sku = s.sku AND l.warehouse_id = s.warehouse_id AND l.at < least(until, now())
+                AND l.at >= coalesce((
+                    SELECT max(b.at)
+                    FROM stock_levels b
+                    WHERE b.sku = s.sku AND b.warehouse_id = s.warehouse_id AND b.at <= start), start)
+        ) l
+    ) h
+    WHERE h.quantity IS NOT NULL
 $$;
 
 -- What lies where, by the latest level. product: the product's id, else the item's own.

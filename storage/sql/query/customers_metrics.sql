@@ -17,7 +17,7 @@ SELECT
     100 * (a.now - a.before)::float8 / nullif(a.before, 0) AS customer_growth,
     (SELECT round((money - coalesce((SELECT sum(money) FROM refunds), 0)) / nullif(customers, 0), b.decimals)
      FROM (SELECT sum(money) AS money FROM sales_days WHERE priced_orders > 0) s,
-        (SELECT count(DISTINCT customer_id) AS customers FROM orders WHERE purchased_at IS NOT NULL) o,
+        (SELECT count(*) AS customers FROM (SELECT DISTINCT customer_id FROM customer_orders) c) o,
         reporting_basis b) AS average_lifetime_value,
     (SELECT round(sum(money) / nullif(r.customers, 0), min(b.decimals))
      FROM spends, reporting_basis b
