@@ -13,7 +13,7 @@
 
 enum {
 	STEP_MARKS = 4096,
-	STEP_ROWS = 8000,
+	STEP_ROWS = 6000,
 	BASIS_PATIENCE_MS = 3600000, /* another currency or zone: all is made again */
 };
 
@@ -31,6 +31,7 @@ struct projector {
 	struct loop *loop;
 	char decimals[8];            /* of the reporting currency */
 	bool based;                  /* the settings are what the sums are made in */
+	struct projector_watch watch;
 	struct pgq q;
 	struct pgq_unit unit;        /* one at a time */
 	ev_timer timer;
@@ -188,11 +189,13 @@ static void on_peeked(struct pgq_unit *u)
 	const PGresult *r = u->results[0];
 
 	if (u->code) {
+		p->watch.lag(p->watch.ctx, 0);
 		later(p, u, "project_peek");
 		return;
 	}
 	metric_set(metric_get(M_MARKS, "", ""), strtod(PQgetvalue(r, 0, 0), NULL));
 	metric_set(metric_get(M_LAG, "", ""), strtod(PQgetvalue(r, 0, 1), NULL));
+	p->watch.lag(p->watch.ctx, strtod(PQgetvalue(r, 0, 1), NULL));
 	metric_set(metric_get(M_MARKS_ASIDE, "", ""), strtod(PQgetvalue(r, 0, 2), NULL));
 	if (strtod(PQgetvalue(r, 0, 0), NULL) > 0 || PQgetvalue(r, 0, 3)[0] == 't')
 		start_step(p);
@@ -248,8 +251,8 @@ static void on_change(struct pgq *q)
 		look_in(p, 0);
 }
 
-enum err_code projector_start(struct projector **out, const struct conf *c, unsigned decimals, struct loop *l,
-			      struct offload *o, struct err *e)
+enum err_code projector_start(struct projector **out, const struct conf *c, unsigned decimals,
+			      const struct projector_watch *w, struct loop *l, struct offload *o, struct err *e)
 {
 	struct projector *p;
 
@@ -259,6 +262,7 @@ enum err_code projector_start(struct projector **out, const struct conf *c, unsi
 		return err_set(e, ERR_QUOTA, "no memory for the projector");
 	p->conf = c;
 	p->loop = l;
+	p->watch = *w;
 	snprintf(p->decimals, sizeof(p->decimals), "%u", decimals);
 	p->max_marks = STEP_MARKS;
 	ev_init(&p->timer, on_timer);

@@ -16,11 +16,18 @@
 #include "storage/base/loop.h"
 #include "storage/base/offload.h"
 
+/* Hears how far behind answers are, again and again; 0 while that is not known. */
+struct projector_watch {
+	void (*lag)(void *ctx, double lag_s);
+	void *ctx;
+};
+
 struct projector;
 /* *out is NULL where PROJECTOR is off. decimals: of the reporting currency; where currency or zone are not those
- * that the sums were made in, everything is made again first. c, l and o outlive it. */
+ * that the sums were made in, everything is made again first. w is copied; c, l and o outlive it. */
 MUST_CHECK enum err_code projector_start(struct projector **out, const struct conf *c, unsigned decimals,
-					 struct loop *l, struct offload *o, struct err *e);
+					 const struct projector_watch *w, struct loop *l, struct offload *o,
+					 struct err *e);
 /* NULL-safe; returns NULL. A step under way is decided by PostgreSQL. */
 struct projector *projector_stop(struct projector *p);
 

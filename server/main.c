@@ -5,6 +5,7 @@
 #include "server/admin/letter_retry.h"
 #include "server/admin/pii_jobs.h"
 #include "server/dev/dev.h"
+#include "server/ingest/ingest.h"
 #include "server/ingest/money.h"
 #include "server/orders/order_client.h"
 #include "server/reactor.h"
@@ -254,8 +255,14 @@ static bool jobs_quiet(const void *jobs)
 	return scheduler_quiet(((const struct jobs *)jobs)->scheduler);
 }
 
+static void on_lag(void *ingest, double lag_s)
+{
+	ingest_keep_pace(ingest, lag_s);
+}
+
 static enum err_code start_jobs(struct services *s, void **out, struct err *e)
 {
+	const struct projector_watch watch = { on_lag, s->ingest };
 	struct jobs *j = calloc(1, sizeof(*j));
 	enum err_code rc;
 
@@ -271,8 +278,8 @@ static enum err_code start_jobs(struct services *s, void **out, struct err *e)
 		rc = scheduler_create(&j->scheduler, &j->place, j->work, s->conf->jobs, e);
 	}
 	if (rc || (rc = projector_start(&j->projector, s->conf,
-					currency_find(slice_of(s->conf->reporting_currency))->digits, s->loop,
-					s->offload, e))) {
+					currency_find(slice_of(s->conf->reporting_currency))->digits, &watch,
+					s->loop, s->offload, e))) {
 		stop_jobs(j);
 		return rc;
 	}

@@ -183,6 +183,7 @@ static void on_stored(struct event_batch *b, enum err_code c)
 	struct ingest *g = ((struct pending *)b->entries[0].owner)->request->ingest;
 
 	metric_observe(g->seconds, (double)(clock_mono_us() - l->opened_us) / 1e6);
+	pace_stored(&g->pace);
 	if (c)
 		fail_load(g, l);
 	else
@@ -203,15 +204,17 @@ static bool send_load(struct ingest *g, struct load *l)
 		fail_load(g, l);
 		return true;
 	}
+	pace_sent(&g->pace);
 	metric_observe(g->batch_rows, l->batch->n);
 	return true;
 }
 
 static void send_ready(struct ingest *g)
 {
+	bool up = event_store_ready(g->store); /* if not, all that waits fails */
 	struct load *l;
 
-	while ((l = g->ready)) {
+	while ((l = g->ready) && (pace_allows(&g->pace) || !up)) {
 		g->ready = l->next;
 		if (!g->ready)
 			g->ready_tail = &g->ready;
@@ -223,9 +226,9 @@ static void send_ready(struct ingest *g)
 			g->ready_tail = &l->next;
 		return;
 	}
-	if (!g->open || !g->open->batch->n)
+	if (l || !g->open || !g->open->batch->n)
 		return;
-	if ((event_store_idle(g->store) && !g->held) || !event_store_ready(g->store)) {
+	if ((event_store_idle(g->store) && !g->held && pace_allows(&g->pace)) || !up) {
 		close_load(g);
 		send_ready(g);
 	}

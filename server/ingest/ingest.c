@@ -29,6 +29,11 @@ static bool read_old_keys(struct ingest *g, const char *list)
 	return true;
 }
 
+static void on_rested(void *ingest)
+{
+	flush_soon(ingest);
+}
+
 enum err_code ingest_create(struct ingest **out, const struct conf *c, struct loop *l, struct event_store *s,
 			    struct err *e)
 {
@@ -64,9 +69,15 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 	g->batch_rows = metric_get(M_BATCH, "", "");
 	g->seconds = metric_get(M_INGEST, "", "");
 	g->suppressed = metric_get(M_SUPPRESSED, "", "");
+	pace_init(&g->pace, l, on_rested, g);
 	conserve_start(&g->conserve, l, &g->in_flight);
 	*out = g;
 	return ERR_OK;
+}
+
+void ingest_keep_pace(struct ingest *g, double lag_s)
+{
+	pace_by_lag(&g->pace, lag_s);
 }
 
 bool ingest_use_key(struct ingest *g, const char *key)
@@ -93,6 +104,7 @@ struct ingest *ingest_destroy(struct ingest *g)
 	if (!g)
 		return NULL;
 	conserve_stop(&g->conserve);
+	pace_stop(&g->pace);
 	while ((l = g->spare)) {
 		g->spare = l->next;
 		load_destroy(l);

@@ -50,6 +50,7 @@ void ingest_use_suppressions(struct ingest *g, const struct suppressions *erased
 const struct pii_key *ingest_key(const struct ingest *g);   /* the one in use; until the next ingest_use_key */
 /* Those of before, by which people may be known as well. */
 const struct pii_key *ingest_old_keys(const struct ingest *g, unsigned *n);
+void ingest_keep_pace(struct ingest *g, double lag_s);  /* see pace.h */
 bool ingest_quiet(const struct ingest *g);         /* nothing taken in that is not answered */
 
 /* Opens a request. done runs once, never from inside these calls, when the request was closed and all its

@@ -7,6 +7,7 @@
 #include "server/ingest/dedup.h"
 #include "server/ingest/ingest.h"
 #include "server/ingest/load.h"
+#include "server/ingest/pace.h"
 #include "server/ingest/share.h"
 #include "server/ingest/suppress.h"
 
@@ -66,6 +67,7 @@ struct ingest {
 	ev_timer turn_end;               /* never started: fed, to run after the callback that feeds it */
 	bool fed;
 	struct share share;              /* of the budget */
+	struct pace pace;                /* of what is stored */
 	size_t row_bytes;                /* encoded rows */
 	uint64_t in_flight;              /* received and not settled */
 	struct type_counters types[MAX_TYPES];

@@ -24,6 +24,7 @@
 	X(M_HTTP, COUNTER, "http_requests_total", "route", "code", "HTTP requests by route and status")      \
 	X(M_STREAMS, GAUGE, "realtime_streams", "", "", "Open streams of live figures, gRPC and HTTP")        \
 	X(M_WORKER_RESTARTS, COUNTER, "worker_restarts_total", "", "", "Workers that died and were started again") \
+	X(M_INGEST_RESTED, COUNTER, "ingest_rest_seconds_total", "", "", "Time that storing waited so that answers could keep up") \
 	X(M_LOG_DROPPED, COUNTER, "log_lines_dropped_total", "", "", "Log lines lost because stderr was blocked") \
 	X(M_WORKERS, GAUGE, "workers", "", "", "Workers that serve") \
 	X(M_DB_BUSY, GAUGE, "db_connections_busy", "", "", "Ready connections with a statement under way; the others are idle") \

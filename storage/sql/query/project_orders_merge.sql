@@ -35,7 +35,8 @@ FROM (
              OR event_type = 'fulfillment_status_changed' AND status = 'COMPLETED')
     GROUP BY order_id
 ) n
-LEFT JOIN orders o ON o.order_id = n.order_id
+-- One by one, by the index: few of many.
+LEFT JOIN LATERAL (SELECT * FROM orders x WHERE x.order_id = n.order_id OFFSET 0) o ON true
 CROSS JOIN LATERAL (
     SELECT n.purchase IS DISTINCT FROM NULL
         AND (o.purchased_at IS NULL OR ((n.purchase).at, (n.purchase).event_key) < (o.purchased_at, o.purchased_by)) AS new

@@ -33,7 +33,8 @@ FROM (
     ) e
     GROUP BY session_id
 ) n
-LEFT JOIN sessions s ON s.session_id = n.session_id
+-- One by one, by the index: few of many.
+LEFT JOIN LATERAL (SELECT * FROM sessions x WHERE x.session_id = n.session_id OFFSET 0) s ON true
 CROSS JOIN LATERAL (
     SELECT
         n.device_at IS NOT NULL AND (s.device_at IS NULL OR (n.device_at, n.device COLLATE "C") < (s.device_at, s.device)) AS device,
