@@ -71,16 +71,18 @@ double cpu_s(int pid)
 		std::string stat = slurp("/proc/" + std::to_string(p) + "/stat");
 		size_t name_end = stat.rfind(')');
 
-		if (name_end == std::string::npos)
+		if (name_end == std::string::npos && p == pid)
 			fail("process " + std::to_string(p) + " is gone");
+		if (name_end == std::string::npos)
+			continue; /* a child that has just ended */
 		std::istringstream rest(stat.substr(name_end + 1));
 		std::string skipped;
-		double user, system;
+		double user, system, ended_user, ended_system; /* the latter: of children that were waited for */
 
 		for (int field = 3; field < 14; field++)
 			rest >> skipped;
-		rest >> user >> system;
-		ticks += user + system;
+		rest >> user >> system >> ended_user >> ended_system;
+		ticks += user + system + ended_user + ended_system;
 	}
 	return ticks / (double)sysconf(_SC_CLK_TCK);
 }
