@@ -1,10 +1,9 @@
 #include "server/admin/admin.h"
 
 #include "api/analytics/v1/admin.pb-c.h"
+#include "server/admin/cells.h"
 #include "server/services.h"
 #include "storage/pg/pool.h"
-
-#include <stdlib.h>
 
 /* Of a larger partition so many pages are looked at: 16 MiB. */
 #define WHOLE_PAGES "2000"
@@ -17,11 +16,6 @@ struct costing {
 	struct pool_query query;
 	struct call *call;
 };
-
-static int64_t number_at(const PGresult *p, int row, int column)
-{
-	return strtoll(PQgetvalue(p, row, column), NULL, 10);
-}
 
 static bool fill_types(struct arena *a, const PGresult *p, response *out)
 {
@@ -37,8 +31,8 @@ static bool fill_types(struct arena *a, const PGresult *p, response *out)
 		api__analytics__v1__type_cost__init(t);
 		t->event_type = PQgetvalue(p, i, 0);
 		t->has_events = t->has_bytes = t->has_sampled = true;
-		t->events = number_at(p, i, 1);
-		t->bytes = number_at(p, i, 2);
+		t->events = cell_int(p, i, 1);
+		t->bytes = cell_int(p, i, 2);
 		t->sampled = *PQgetvalue(p, i, 3) == 't';
 		out->total_events += t->events;
 		out->total_bytes += t->bytes;
@@ -62,7 +56,7 @@ static bool fill_tables(struct arena *a, const PGresult *p, response *out)
 		api__analytics__v1__table_cost__init(t);
 		t->table = PQgetvalue(p, i, 0);
 		t->has_bytes = true;
-		t->bytes = number_at(p, i, 1);
+		t->bytes = cell_int(p, i, 1);
 	}
 	out->n_tables = (size_t)n;
 	return true;

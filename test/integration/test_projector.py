@@ -227,3 +227,23 @@ def test_replicas_share_the_work_and_are_killed_in_turn(db, launch):
         turn += 1
     publisher.join()
     assert len(check(db).events) == 2500 and turn
+
+
+def test_storing_rests_while_answers_are_behind(db, service):
+    """And goes on nevertheless; nothing of it is refused."""
+    with contextlib.closing(db.connect()) as c, c.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7023194586012448)")  # nobody projects
+        events = [shop.page_view() for _ in range(40)]
+        publish(service, events[:10])
+        wait_until(lambda: service.metric("processing_lag_seconds") > 2, "the answers are behind")
+        assert service.metric("ingest_rest_seconds_total") == 0
+        for e in events[10:]:
+            publish(service, [e])
+        assert service.metric("ingest_rest_seconds_total") > 0
+        assert db.value("SELECT count(*) FROM analytics_events") == len(events)
+    all_projected(db)
+    wait_until(lambda: service.metric("processing_lag_seconds") == 0, "the answers are there")
+    rested = service.metric("ingest_rest_seconds_total")
+    publish(service, [shop.page_view()])
+    assert service.metric("ingest_rest_seconds_total") == rested
+    check(db)

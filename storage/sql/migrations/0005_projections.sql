@@ -22,6 +22,7 @@ CREATE TABLE projection_marks (
     made_at   timestamptz NOT NULL DEFAULT now(),
     part      oid         NOT NULL,                 -- the partition
     row_ids   tid[]       NOT NULL,                 -- their ctids in it
+    events    integer     GENERATED ALWAYS AS (cardinality(row_ids)) STORED, -- how many; row_ids is costly to read
     from_at   timestamptz NOT NULL,                 -- first and last event time
     to_at     timestamptz NOT NULL,
     attempts  integer     NOT NULL DEFAULT 0,

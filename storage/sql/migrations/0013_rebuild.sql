@@ -17,7 +17,8 @@ CREATE TABLE rebuilds (
     heal_after text
 );
 CREATE TABLE rebuild_parts (part oid PRIMARY KEY, pages bigint NOT NULL, next_page bigint NOT NULL DEFAULT 0);
-CREATE TABLE rebuild_marks (id bigint PRIMARY KEY, part oid NOT NULL, row_ids tid[] NOT NULL, lo tid NOT NULL, hi tid NOT NULL);
+CREATE TABLE rebuild_marks (id bigint PRIMARY KEY, part oid NOT NULL, row_ids tid[] NOT NULL, lo tid NOT NULL, hi tid NOT NULL,
+    events integer GENERATED ALWAYS AS (cardinality(row_ids)) STORED);
 CREATE TABLE rebuild_days (day date PRIMARY KEY);   -- whose rates have changed meanwhile
 
 CREATE FUNCTION disturb_rebuild() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -178,8 +179,8 @@ BEGIN
         UPDATE rebuild_parts r SET next_page = r.next_page + take_rebuild.pages WHERE r.part = p.part;
     ELSE
         WITH chosen AS (
-            SELECT id FROM (SELECT id, sum(cardinality(row_ids)) OVER (ORDER BY id) - cardinality(row_ids) AS before
-                            FROM rebuild_marks) c
+            SELECT id FROM (SELECT id, sum(m.events) OVER (ORDER BY id) - m.events AS before
+                            FROM rebuild_marks m) c
             WHERE before < take_rebuild.rows
         ), taken AS (
             DELETE FROM rebuild_marks m USING chosen c WHERE m.id = c.id RETURNING m.part, m.row_ids
@@ -189,7 +190,7 @@ BEGIN
     END IF;
     events := coalesce(events, 0);
     SELECT coalesce(sum(greatest(r.pages - r.next_page, 0)), 0) INTO left_pages FROM rebuild_parts r;
-    SELECT coalesce(sum(cardinality(row_ids)), 0) INTO left_rows FROM rebuild_marks;
+    SELECT coalesce(sum(m.events), 0) INTO left_rows FROM rebuild_marks m;
 END
 $$;
 

@@ -2,8 +2,8 @@
 -- failed three times is set aside. Returns whether that is so, if it was a single row.
 WITH whole AS (
     DELETE FROM projection_marks
-    WHERE id = $1::bigint AND cardinality(row_ids) > 1
-    RETURNING made_at, part, row_ids, from_at, to_at, cardinality(row_ids) / 2 AS half
+    WHERE id = $1::bigint AND events > 1
+    RETURNING made_at, part, row_ids, from_at, to_at, events / 2 AS half
 ), halves AS (
     INSERT INTO projection_marks (id, made_at, part, row_ids, from_at, to_at)
     OVERRIDING SYSTEM VALUE
@@ -13,5 +13,5 @@ WITH whole AS (
 )
 UPDATE projection_marks
 SET attempts = attempts + 1, set_aside = attempts >= 2
-WHERE id = $1::bigint AND cardinality(row_ids) = 1
+WHERE id = $1::bigint AND events = 1
 RETURNING set_aside

@@ -5,9 +5,9 @@
 WITH turn AS MATERIALIZED (
     SELECT pg_try_advisory_xact_lock(7023194586012448) AS ours
 ), oldest AS (
-    SELECT id, sum(cardinality(row_ids)) OVER (ORDER BY id) - cardinality(row_ids) AS rows_before
+    SELECT id, sum(events) OVER (ORDER BY id) - events AS rows_before
     FROM (
-        SELECT id, row_ids FROM projection_marks
+        SELECT id, events FROM projection_marks
         WHERE NOT set_aside AND (SELECT ours FROM turn)
         ORDER BY id
         LIMIT $1::int
@@ -15,7 +15,7 @@ WITH turn AS MATERIALIZED (
 ), taken AS (
     DELETE FROM projection_marks
     WHERE id = ANY (ARRAY(SELECT id FROM oldest WHERE rows_before < $2::int))
-    RETURNING id, part, row_ids
+    RETURNING id, part, row_ids, events
 ), kept AS (
     -- For a rebuild that is under way.
     INSERT INTO rebuild_marks (id, part, row_ids, lo, hi)
@@ -27,6 +27,6 @@ WITH turn AS MATERIALIZED (
     FROM taken CROSS JOIN LATERAL unnest(row_ids) AS row_id
     GROUP BY part
 )
-SELECT (SELECT ours FROM turn), count(*), min(id), coalesce(sum(cardinality(row_ids)), 0),
+SELECT (SELECT ours FROM turn), count(*), min(id), coalesce(sum(events), 0),
     coalesce((SELECT sum(rows) FROM copied), 0)
 FROM taken
