@@ -31,7 +31,7 @@ KEYS = {
     "sales_hours": ["hour"],
     "category_days": ["day", "category"],
     "product_days": ["day", "product_id"],
-    "session_days": ["day"],
+    "session_days": ["day", "device", "source"],
     "active_days": ["day", "previous_day"],
     "event_quarters": ["quarter", "event_type"],
 }
@@ -306,8 +306,8 @@ class Truth:
 
     def session_days(self):
         begun = [s for s in self.sessions() if s["first_at"]]
-        for day, sessions in grouped(begun, lambda s: self.day(s["first_at"])).items():
-            yield {"day": day, "sessions": len(sessions), "bought": sum(s["bought"] for s in sessions),
+        for key, sessions in grouped(begun, lambda s: (self.day(s["first_at"]), s["device"] or "", s["source"] or "")).items():
+            yield {**dict(zip(KEYS["session_days"], key)), "sessions": len(sessions), "bought": sum(s["bought"] for s in sessions),
                    **{f"reached{n}": sum(s["reached"] >= n for s in sessions) for n in range(1, 6)}}
 
     def active_days(self):

@@ -99,11 +99,11 @@ def fill(db, sessions, zone):
         )
         cursor.execute(
             """INSERT INTO session_days
-               SELECT (first_at AT TIME ZONE zone)::date, count(*), count(*) FILTER (WHERE bought),
+               SELECT (first_at AT TIME ZONE zone)::date, coalesce(device, ''), coalesce(source, ''), count(*), count(*) FILTER (WHERE bought),
                       count(*) FILTER (WHERE reached >= 1), count(*) FILTER (WHERE reached >= 2),
                       count(*) FILTER (WHERE reached >= 3), count(*) FILTER (WHERE reached >= 4),
                       count(*) FILTER (WHERE reached >= 5)
-               FROM sessions, reporting_basis GROUP BY 1"""
+               FROM sessions, reporting_basis GROUP BY 1, 2, 3"""
         )
 
 

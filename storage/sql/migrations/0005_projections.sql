@@ -93,7 +93,7 @@ CREATE TABLE sessions (
     -- 5 purchase). Of more than 10,000 the earliest are kept.
     steps       bigint[]    NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 70);
-CREATE INDEX sessions_first_at ON sessions (first_at) INCLUDE (last_at, reached, bought) WHERE first_at IS NOT NULL;
+CREATE INDEX sessions_first_at ON sessions (first_at) INCLUDE (last_at, reached, bought, device, source) WHERE first_at IS NOT NULL;
 CREATE INDEX sessions_long ON sessions (last_at) WHERE last_at - first_at > interval '1 hour';
 CREATE INDEX sessions_seen_at ON sessions USING brin (seen_at);
 
@@ -269,14 +269,17 @@ CREATE TABLE product_days (
 ) WITH (fillfactor = 50);
 
 CREATE TABLE session_days (                         -- sessions by the day of their first funnel event
-    day      date   PRIMARY KEY,
+    day      date   NOT NULL,
+    device   text   NOT NULL,                       -- '': they name none
+    source   text   NOT NULL,
     sessions bigint NOT NULL,
     bought   bigint NOT NULL,
     reached1 bigint NOT NULL,                       -- how many got at least so far, over all their time
     reached2 bigint NOT NULL,
     reached3 bigint NOT NULL,
     reached4 bigint NOT NULL,
-    reached5 bigint NOT NULL
+    reached5 bigint NOT NULL,
+    PRIMARY KEY (day, device, source)
 ) WITH (fillfactor = 50);
 
 -- Customers with an own action on day and none since previous_day: the distinct customers of days a to b are
@@ -480,7 +483,9 @@ BEGIN
         LIKE sessions,
         was_first_at timestamptz,
         was_reached  smallint,
-        was_bought   boolean
+        was_bought   boolean,
+        was_device   text,
+        was_source   text
     ) ON COMMIT DELETE ROWS;
     -- Sales that come (sign 1) or go (-1), as in the view sales.
     CREATE TEMPORARY TABLE sale_changes (

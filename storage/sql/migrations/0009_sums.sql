@@ -162,17 +162,18 @@ BEGIN
     sum := 'session_days';
     WITH want AS (
         SELECT
-            (s.first_at AT TIME ZONE b.zone)::date AS day, count(*) AS sessions, count(*) FILTER (WHERE s.bought) AS bought,
+            (s.first_at AT TIME ZONE b.zone)::date AS day, coalesce(s.device, '') AS device, coalesce(s.source, '') AS source,
+            count(*) AS sessions, count(*) FILTER (WHERE s.bought) AS bought,
             count(*) FILTER (WHERE s.reached >= 1) AS reached1, count(*) FILTER (WHERE s.reached >= 2) AS reached2,
             count(*) FILTER (WHERE s.reached >= 3) AS reached3, count(*) FILTER (WHERE s.reached >= 4) AS reached4,
             count(*) FILTER (WHERE s.reached >= 5) AS reached5
         FROM sessions s CROSS JOIN reporting_basis b
         WHERE s.first_at >= from_at AND s.first_at < until_at
-        GROUP BY 1
+        GROUP BY 1, 2, 3
     ), put AS (
         INSERT INTO session_days AS d
         SELECT * FROM want
-        ON CONFLICT (day) DO UPDATE SET
+        ON CONFLICT (day, device, source) DO UPDATE SET
             sessions = excluded.sessions, bought = excluded.bought, reached1 = excluded.reached1,
             reached2 = excluded.reached2, reached3 = excluded.reached3, reached4 = excluded.reached4,
             reached5 = excluded.reached5
@@ -180,7 +181,8 @@ BEGIN
         RETURNING 1
     ), gone AS (
         DELETE FROM session_days d
-        WHERE day >= first AND day < until AND NOT EXISTS (SELECT FROM want w WHERE w.day = d.day)
+        WHERE day >= first AND day < until
+            AND NOT EXISTS (SELECT FROM want w WHERE (w.day, w.device, w.source) = (d.day, d.device, d.source))
         RETURNING 1
     )
     SELECT (SELECT count(*) FROM put) + (SELECT count(*) FROM gone) INTO wrong;

@@ -55,12 +55,13 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WHERE l.first_at < start OR l.first_at < until AND l.last_at >= until
 $$;
 
--- Sessions with a funnel event in [start, until), those that bought in it, and how many got at least so far in it.
+-- Sessions with a funnel event in [start, until), those that bought in it, and how many got at least so far in it, by
+-- device and source ('': they name none); several rows may be of the same.
 -- Whole business days come from session_days, the sessions that begin beside them from sessions; those that an
 -- end of the range cuts are taken out again, and put in as their steps within the range say.
-CREATE FUNCTION funnel(start timestamptz, until timestamptz)
-RETURNS TABLE (sessions bigint, bought bigint, reached1 bigint, reached2 bigint, reached3 bigint, reached4 bigint,
-               reached5 bigint)
+CREATE FUNCTION funnel_parts(start timestamptz, until timestamptz)
+RETURNS TABLE (device text, source text, sessions bigint, bought bigint, reached1 bigint, reached2 bigint,
+               reached3 bigint, reached4 bigint, reached5 bigint)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
@@ -70,37 +71,46 @@ BEGIN
     ), cut AS MATERIALIZED (
         SELECT * FROM sessions_cut(start, until)
     ), one AS (
-        SELECT 1 AS n, s.bought, s.reached
+        SELECT 1 AS n, s.device, s.source, s.bought, s.reached
         FROM days d, sessions s
         WHERE s.first_at >= start AND s.first_at < d.head_until
         UNION ALL
-        SELECT 1, s.bought, s.reached
+        SELECT 1, s.device, s.source, s.bought, s.reached
         FROM days d, sessions s
         WHERE s.first_at >= d.tail_from AND s.first_at < until
         UNION ALL
-        SELECT -1, c.bought, c.reached
+        SELECT -1, c.device, c.source, c.bought, c.reached
         FROM cut c
         WHERE c.begun
         UNION ALL
-        SELECT 1, i.bought, i.reached
+        SELECT 1, c.device, c.source, i.bought, i.reached
         FROM cut c, LATERAL funnel_cut(c.steps, start, until) i
         WHERE i.there
-    ), parts AS (
-        SELECT sum(n) AS n, sum(n) FILTER (WHERE bought) AS b, sum(n) FILTER (WHERE reached >= 1) AS r1,
-            sum(n) FILTER (WHERE reached >= 2) AS r2, sum(n) FILTER (WHERE reached >= 3) AS r3,
-            sum(n) FILTER (WHERE reached >= 4) AS r4, sum(n) FILTER (WHERE reached >= 5) AS r5
-        FROM one
-        UNION ALL
-        SELECT sum(s.sessions)::bigint, sum(s.bought)::bigint, sum(s.reached1)::bigint, sum(s.reached2)::bigint,
-            sum(s.reached3)::bigint, sum(s.reached4)::bigint, sum(s.reached5)::bigint
-        FROM days d, session_days s
-        WHERE s.day >= d.first_day AND s.day < d.after_day
     )
-    SELECT coalesce(sum(n), 0)::bigint, coalesce(sum(b), 0)::bigint, coalesce(sum(r1), 0)::bigint,
-        coalesce(sum(r2), 0)::bigint, coalesce(sum(r3), 0)::bigint, coalesce(sum(r4), 0)::bigint,
-        coalesce(sum(r5), 0)::bigint
-    FROM parts;
+    SELECT coalesce(device, ''), coalesce(source, ''), sum(n), coalesce(sum(n) FILTER (WHERE bought), 0),
+        coalesce(sum(n) FILTER (WHERE reached >= 1), 0), coalesce(sum(n) FILTER (WHERE reached >= 2), 0),
+        coalesce(sum(n) FILTER (WHERE reached >= 3), 0), coalesce(sum(n) FILTER (WHERE reached >= 4), 0),
+        coalesce(sum(n) FILTER (WHERE reached >= 5), 0)
+    FROM one
+    GROUP BY 1, 2
+    UNION ALL
+    SELECT s.device, s.source, sum(s.sessions)::bigint, sum(s.bought)::bigint, sum(s.reached1)::bigint,
+        sum(s.reached2)::bigint, sum(s.reached3)::bigint, sum(s.reached4)::bigint, sum(s.reached5)::bigint
+    FROM days d, session_days s
+    WHERE s.day >= d.first_day AND s.day < d.after_day
+    GROUP BY 1, 2;
 END
+$$;
+
+-- All of them.
+CREATE FUNCTION funnel(start timestamptz, until timestamptz)
+RETURNS TABLE (sessions bigint, bought bigint, reached1 bigint, reached2 bigint, reached3 bigint, reached4 bigint,
+               reached5 bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(sum(sessions), 0)::bigint, coalesce(sum(bought), 0)::bigint, coalesce(sum(reached1), 0)::bigint,
+        coalesce(sum(reached2), 0)::bigint, coalesce(sum(reached3), 0)::bigint, coalesce(sum(reached4), 0)::bigint,
+        coalesce(sum(reached5), 0)::bigint
+    FROM funnel_parts(start, until)
 $$;
 
 -- Such a row as an answer's stages.

@@ -7,7 +7,7 @@ SELECT
     CASE WHEN c.source THEN n.source ELSE s.source END, CASE WHEN c.source THEN n.source_at ELSE s.source_at END,
     CASE WHEN c.customer THEN n.customer_id ELSE s.customer_id END, CASE WHEN c.customer THEN n.customer_at ELSE s.customer_at END,
     CASE WHEN c.page THEN n.page_url ELSE s.page_url END, CASE WHEN c.page THEN n.page_at ELSE s.page_at END,
-    m.steps, s.first_at, s.reached, s.bought
+    m.steps, s.first_at, s.reached, s.bought, s.device, s.source
 FROM (
     -- Earliest and latest: the least and the greatest of time, in 16 hex digits, and value behind it.
     SELECT

@@ -4,7 +4,7 @@ WITH gone AS MATERIALIZED (
 ), moved AS MATERIALIZED (
     SELECT DISTINCT (m.was_first_at AT TIME ZONE b.zone)::date AS day
     FROM session_merges m CROSS JOIN reporting_basis b
-    WHERE m.first_at < m.was_first_at
+    WHERE (m.first_at, m.device, m.source) IS DISTINCT FROM (m.was_first_at, m.was_device, m.was_source)
 ), days AS (
     DELETE FROM sales_days WHERE orders = 0 AND day IN (SELECT day FROM gone)
 ), hours AS (
