@@ -57,7 +57,7 @@ def main():
     parser.add_argument("--events", type=int, default=2_500_000)
     parser.add_argument("--days", type=int, default=42)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--seconds", type=int, default=15)
     args = parser.parse_args()
     server = start_postgres()
     try:

@@ -12,6 +12,7 @@ import glob
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 
@@ -211,25 +212,61 @@ def late_events(at, n):
     return [shop.cloud_event(kind, {"event_id": f"late-{kind}-{n}", **data}) for kind, data in kinds.items()]
 
 
-def late(service, rounds):
-    """Seconds from the acknowledgement until each answer has the events: (worst a RPC, worst of all)."""
-    asker, worst = Asker(service), {}
+def late(service, rounds, loaded=False):
+    """Seconds from the acknowledgement until each answer has the events, when it was asked for and when it was there: the
+    worst. loaded: others' events of the present change answers meanwhile, so only what they cannot change is looked at."""
+    asker, worst, rpcs = Asker(service), {}, set(RPCS) - ({"GetRealTimeMetrics"} if loaded else set())
+    today = dt.datetime.now(UTC).date()
+    fields = {"start_date": str(today - dt.timedelta(days=30)), "end_date": str(today - dt.timedelta(days=1))} if loaded else {
+        "date_range": "30d"}
+
+    def shown(rpc):
+        got = asker.answer(rpc, fields)
+        if loaded and rpc == "GetCustomerAnalyticsSummary":  # the rest is of all time
+            return protos.method(SERVICE + rpc)[1].FromString(got).metrics.active_customers
+        return got
+
     for n in range(rounds):
+        n += 100 * loaded
         now = dt.datetime.now(UTC)
         # what the present shows is of today, the rest is 20 days old
         sent = late_events(now - dt.timedelta(days=20, minutes=n), n) + [
             shop.purchase(order_id=f"now-{n}", timestamp=shop.rfc3339(now))]
-        before = {rpc: asker.answer(rpc, {"date_range": "30d"}) for rpc in RPCS}
+        before = {rpc: shown(rpc) for rpc in rpcs}
         got = service.publish(sent)
         assert got.accepted == len(sent), got
-        acked, waiting = time.monotonic(), set(RPCS)
+        acked, waiting = time.monotonic(), set(rpcs)
         while waiting and time.monotonic() - acked < 60:
             for rpc in sorted(waiting):
-                if asker.answer(rpc, {"date_range": "30d"}) != before[rpc]:
+                asked = time.monotonic()
+                if shown(rpc) != before[rpc]:
                     waiting.discard(rpc)
-                    worst[rpc] = max(worst.get(rpc, 0), time.monotonic() - acked)
+                    worst[rpc] = max(worst.get(rpc, (0, 0)), (asked - acked, time.monotonic() - acked))
         assert not waiting, f"a minute after the event still without it: {waiting}"
     return worst
+
+
+@contextlib.contextmanager
+def full_load(bench, service, server, db):
+    """Four clients that store events by 500 without a pause, until it is left."""
+    with open(os.path.join(server.data, "postmaster.pid"), encoding="ascii") as f:
+        postmaster = int(f.readline())
+    clients = subprocess.Popen(
+        [os.path.join(bench, "bench_projector"), f"--port={service.grpc_port}", f"--pid={service.process.pid}",
+         f"--pg-pid={postmaster}", f"--db=host=127.0.0.1 port={server.port} dbname={db.name} user={ROLE}", "--seconds=60"])
+    try:
+        time.sleep(5)
+        yield
+        assert clients.poll() is None, "the load ended before what was measured under it"
+        clients.wait(300)
+    finally:
+        clients.kill()
+
+
+def say_late(name, seconds):
+    say(f"\nseconds from a late event's acknowledgement {name}, until an answer with it was asked for, and was there:")
+    for rpc, (asked, there) in seconds.items():
+        say(f"{rpc:46}{asked:8.2f}{there:8.2f}")
 
 
 def targets(table):
@@ -279,6 +316,7 @@ def main():
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--days", type=int, default=120)
     parser.add_argument("--calls", type=int, default=60)
+    parser.add_argument("--bench", help="the folder with bench_projector, for late events at full ingest load")
     args = parser.parse_args()
     server = start_postgres()
     service = None
@@ -296,9 +334,10 @@ def main():
             db.execute("VACUUM ANALYZE")
         db.execute("CREATE INDEX ON analytics_events (order_id, created_at) WHERE event_type = 'purchase'")  # the raw overview's
         table = measure(service, db, server, args.calls)
-        say("\nseconds from a late event's acknowledgement until the answer has it (worst of 5):")
-        for rpc, seconds in late(service, 5).items():
-            say(f"{rpc:46}{seconds:8.2f}")
+        say_late("(worst of 5)", late(service, 5))
+        if args.bench:
+            with full_load(args.bench, service, server, db):
+                say_late("at full ingest load", late(service, 2, loaded=True))
         say("")
         targets(table)
         sizes = db.rows("""SELECT c.relname, pg_total_relation_size(c.oid) / 1e6 AS mb FROM pg_class c
