@@ -1,5 +1,6 @@
 # cmake -DDIR=folder -DOUT=header -P embed.cmake: every .sql file of a folder as a C string, and a table of
-# them in the order of their names: SQL_TABLE(X) -> X(name). A file's name is its statement's name.
+# them in the order of their names: SQL_TABLE(X) -> X(name). A file's name is its statement's name. In the place of
+# a line "-- @name" stands the file part/name.sql, which several of them share.
 file(GLOB files "${DIR}/*.sql")
 list(SORT files)
 set(text "")
@@ -7,7 +8,14 @@ set(rows "")
 foreach(f IN LISTS files)
   get_filename_component(name "${f}" NAME_WE)
   string(REGEX REPLACE "[^A-Za-z0-9_]" "_" name "${name}")
-  file(READ "${f}" hex HEX)
+  file(READ "${f}" statement)
+  string(REGEX MATCHALL "-- @[a-z_]+\n" marks "${statement}")
+  foreach(mark IN LISTS marks)
+    string(REGEX REPLACE "-- @([a-z_]+)\n" "\\1" part "${mark}")
+    file(READ "${DIR}/../part/${part}.sql" shared)
+    string(REPLACE "${mark}" "${shared}" statement "${statement}")
+  endforeach()
+  string(HEX "${statement}" hex)
   string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
   string(APPEND text "static const char sql_${name}[] = {${bytes}0};\n")
   string(APPEND rows " \\\n\tX(${name})")
