@@ -81,17 +81,13 @@ CREATE INDEX orders_customer ON orders (customer_id, purchased_at) INCLUDE (amou
 CREATE VIEW customer_orders AS
 SELECT
     o.customer_id, o.purchased_at AS at,
-    CASE
-        WHEN coalesce(o.currency, (SELECT currency FROM reporting_basis)) = (SELECT currency FROM reporting_basis)
-        THEN round(o.amount, (SELECT decimals FROM reporting_basis))
-        ELSE round(o.amount * (
-            SELECT fx.rate
-            FROM fx_rates fx
-            WHERE fx.currency = o.currency
-                AND fx.day = (o.purchased_at AT TIME ZONE (SELECT zone FROM reporting_basis))::date
-        ), (SELECT decimals FROM reporting_basis))
-    END AS money
+    round(CASE
+        WHEN coalesce(o.currency, (SELECT currency FROM reporting_basis)) = (SELECT currency FROM reporting_basis) THEN o.amount
+        ELSE o.amount * fx.rate
+    END, (SELECT decimals FROM reporting_basis)) AS money
 FROM orders o
+LEFT JOIN fx_rates fx ON fx.currency = o.currency
+    AND fx.day = (o.purchased_at AT TIME ZONE (SELECT zone FROM reporting_basis))::date
 WHERE o.purchased_at IS NOT NULL AND o.customer_id IS NOT NULL;
 
 -- The same as before, with the customer; orders are looked at for those in another currency only, or for the customer.
@@ -131,7 +127,7 @@ LANGUAGE sql STABLE AS $$
         FROM (
             SELECT o.customer_id, o.at, o.at >= start AND o.at < until AS inside, o.money
             FROM customer_orders o
-            ORDER BY o.customer_id -- as the index has it; and each order is made money once
+            ORDER BY o.customer_id -- and each order is made money once
         ) c
         GROUP BY c.customer_id
         HAVING bool_or(c.inside)
