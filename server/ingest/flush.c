@@ -209,12 +209,17 @@ static bool send_load(struct ingest *g, struct load *l)
 	return true;
 }
 
+/* Also when the store is away: then all that waits fails. */
+static bool may_send(const struct ingest *g)
+{
+	return pace_allows(&g->pace) || !event_store_ready(g->store);
+}
+
 static void send_ready(struct ingest *g)
 {
-	bool up = event_store_ready(g->store); /* if not, all that waits fails */
 	struct load *l;
 
-	while ((l = g->ready) && (pace_allows(&g->pace) || !up)) {
+	while ((l = g->ready) && may_send(g)) {
 		g->ready = l->next;
 		if (!g->ready)
 			g->ready_tail = &g->ready;
@@ -228,7 +233,7 @@ static void send_ready(struct ingest *g)
 	}
 	if (l || !g->open || !g->open->batch->n)
 		return;
-	if ((event_store_idle(g->store) && !g->held && pace_allows(&g->pace)) || !up) {
+	if ((event_store_idle(g->store) && !g->held && may_send(g)) || !event_store_ready(g->store)) {
 		close_load(g);
 		send_ready(g);
 	}
