@@ -52,6 +52,6 @@ void admin_get_service_state(struct call *c, const ProtobufCMessage *req)
 	out.queries = &queries;
 	out.has_dedup_entries = out.has_max_dedup_entries = true;
 	out.dedup_entries = (int64_t)metrics_sum(M_DEDUP_ENTRIES, NULL, NULL);
-	out.max_dedup_entries = (int64_t)INGEST_DEDUP_ENTRIES * s->ceilings.workers;
+	out.max_dedup_entries = (int64_t)s->conf->dedup_entries * s->ceilings.workers;
 	call_reply(c, &out.base);
 }

@@ -13,7 +13,6 @@ enum {
 	SCRATCH_BYTES = 64 << 20,        /* a 1 MiB event of tiny values takes about this much as a tree */
 	REQUEST_ARENA_BYTES = 8 << 20,
 };
-#define DEDUP_WINDOW_US (24 * 3600 * 1000000ll)
 
 /* id:key,id:key. False: one of them is no key. */
 static bool read_old_keys(struct ingest *g, const char *list)
@@ -42,7 +41,7 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 
 	if (!g)
 		return err_set(e, ERR_QUOTA, "no memory for ingestion");
-	rc = dedup_create(&g->dedup, INGEST_DEDUP_ENTRIES, DEDUP_WINDOW_US, e);
+	rc = dedup_create(&g->dedup, c->dedup_entries, c->dedup_window_sec * 1000000ll, e);
 	if (rc) {
 		free(g);
 		return rc;

@@ -17,7 +17,6 @@ struct ingest_request;
 struct suppressions; /* server/ingest/suppress.h */
 
 enum { INGEST_OLD_KEYS = 8 };
-enum { INGEST_DEDUP_ENTRIES = 100000 };  /* identities a worker remembers, at least */
 
 /* What a request brings. */
 struct ingest_bill {

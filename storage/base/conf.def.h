@@ -23,6 +23,8 @@
 	X(ingest_conns, INGEST_CONNS, 2, 1, 64, "connections", "a worker's connections for storing events") \
 	X(ingest_batch_rows, INGEST_BATCH_ROWS, 2000, 1, 20000, "rows", "at most this many in one statement") \
 	X(ingest_queue_mib, INGEST_QUEUE_MIB, 64, 1, 65536, "MiB", "a worker's events in memory; beyond it calls are refused") \
+	X(dedup_entries, DEDUP_ENTRIES, 100000, 4, 10000000, "identities", "that a worker remembers as stored, so that PostgreSQL need not be asked") \
+	X(dedup_window_sec, DEDUP_WINDOW_SEC, 86400, 1, 31536000, "s", "for so long; after that PostgreSQL is asked again") \
 	X(sequence_tracking, SEQUENCE_TRACKING, 1, 0, 1, "", "1: events behind their entity's last one are marked is_out_of_order; 0: not looked for") \
 	X(identity_generation_mib, IDENTITY_GENERATION_MIB, 2048, 1, 1048576, "MiB", "of identities, then a new generation takes them; the older ones are only read") \
 	X(identity_generation_days, IDENTITY_GENERATION_DAYS, 30, 1, 36500, "days", "after which a generation takes no more, whatever its size") \

@@ -94,6 +94,16 @@ def test_after_a_restart(launch, db):
     assert service.deliver(event) == DUPLICATE
 
 
+def test_what_the_cache_has_forgotten_postgres_knows(launch, db):
+    service = launch(db, dedup_entries=16)
+    events = [shop.page_view() for _ in range(200)]
+    assert tally(service.publish(events)) == (200, 0, 0)
+    assert tally(service.publish(events)) == (0, 200, 0)
+    assert service.metric("dedup_cache_entries") <= 16
+    assert service.metric("dedup_cache_misses_total") >= 384
+    assert len(db.events()) == 200
+
+
 def test_other_content_is_a_conflict(service, db):
     event = shop.purchase()
     other = {**event, "data": {**event["data"], "total_amount": 99}}
