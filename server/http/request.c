@@ -116,6 +116,17 @@ void http_drop_body(struct http_request *r)
 	buf_reset(&r->body);
 }
 
+/* Is it better to answer before the body came? A client that waits for our word, or has more than we throw
+ * away, must hear at once; any other would find the connection closed while it still writes. */
+static bool answer_early(struct http_request *r)
+{
+	struct slice length = http_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return r->refused == MHD_HTTP_CONTENT_TOO_LARGE &&
+	       (http_header(r, MHD_HTTP_HEADER_EXPECT).p ||
+		strtoull(length.p, NULL, 10) > (unsigned long long)r->ceiling + DROP_BYTES);
+}
+
 /* False when the connection is to be closed. */
 static bool take(struct http_request *r, const char *data, size_t n)
 {
@@ -128,7 +139,7 @@ static bool take(struct http_request *r, const char *data, size_t n)
 	if (r->refused) {
 		http_drop_body(r);
 		r->dropped += n;
-		return r->dropped <= DROP_BYTES;
+		return r->dropped <= (size_t)r->ceiling + DROP_BYTES;
 	}
 	buf_put(&r->body, data, n);
 	r->http->body_bytes += r->body.cap - cap;
@@ -256,9 +267,9 @@ enum MHD_Result request_on_access(void *cls, struct MHD_Connection *c, const cha
 		*slot = r = begin(cls, c, url, method);
 		if (!r)
 			return MHD_NO;
-		if (r->refused != MHD_HTTP_CONTENT_TOO_LARGE)
+		if (!answer_early(r))
 			return MHD_YES;
-		refuse(r); /* at once: nobody reads what follows */
+		refuse(r);
 		return send_answer(r);
 	}
 	if (r->state == REQUEST_ANSWERED)

@@ -61,7 +61,16 @@ static void read_members(const struct json *event, struct event_in *in, struct m
 	}
 }
 
-/* data_base64: bytes that must be JSON. */
+/* Is this meant to be JSON, so that keys tell the personal data in it even when it is broken? */
+static bool looks_like_json(struct slice s)
+{
+	while (s.n && memchr(" \t\r\n", *s.p, 4))
+		s = (struct slice){ s.p + 1, s.n - 1 };
+	return s.n && (*s.p == '{' || *s.p == '[');
+}
+
+/* data_base64: bytes that must be JSON. Where they are not, the letter is made of the bytes: in base64 nothing
+ * would be found that must not rest. */
 static bool decode_base64(struct arena *a, const struct json *v, struct event_in *in, struct rejection *rej)
 {
 	const char *why = "not base64";
@@ -73,7 +82,12 @@ static bool decode_base64(struct arena *a, const struct json *v, struct event_in
 	}
 	bytes = base64_read(a, v->text);
 	in->data = bytes.p ? json_parse(a, bytes, &why) : NULL;
-	return in->data || malformed(rej, "data_base64", why);
+	if (in->data)
+		return true;
+	in->opaque = !looks_like_json(bytes);
+	if (!in->opaque)
+		in->raw = bytes;
+	return malformed(rej, "data_base64", why);
 }
 
 /* The string member `name` of the object that starts text, found by brackets alone; p NULL: none, or one
@@ -121,6 +135,7 @@ static void identify(struct slice text, struct event_in *in)
 	in->type = shallow_member(text, "type", true);
 	in->topic = shallow_member(text, "topic", true);
 	in->traceparent = shallow_member(text, "traceparent", true);
+	in->opaque = *text.p == '"' || shallow_member(text, "data_base64", false).p;
 }
 
 bool event_decode_json(struct arena *a, struct slice text, struct slice route, struct event_in *in,

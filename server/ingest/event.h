@@ -33,7 +33,7 @@ struct event_in {
 	struct slice route;          /* the way in, for what is unreadable: "/events/orders", "PublishEvents" */
 	const struct json *data;     /* NULL: absent */
 	struct slice raw;            /* the arrived bytes of this event (JSON text, or data of a protobuf event) */
-	bool opaque;                 /* raw is a typed message: its personal data carries no keys to know it by */
+	bool opaque;                 /* raw is a typed message, or base64: its personal data carries no keys to know it by */
 	const char *bad_field;       /* an attribute that is there with the wrong type; static; NULL: none */
 	const char *bad_why;         /* what is wrong with it; static; NULL: the type */
 	struct slice anonymized;     /* the mark of a dead letter's payload; means something in a replay only */

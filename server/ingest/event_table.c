@@ -96,6 +96,19 @@ const struct topic *event_topic_find(struct slice name)
 	return NULL;
 }
 
+const struct topic *event_topic_stored_as(struct slice event_type)
+{
+	const struct topic *order = topics;
+
+	for (const struct topic *t = topics; t < topics + TOPICS; t++) {
+		if (slice_eq(t->event_type, event_type))
+			return t;
+		if (!t->event_type.p)
+			order = t;
+	}
+	return order; /* the only one that stores several types, named in event_type_of */
+}
+
 bool event_topic_requires(const struct topic *t, enum field f)
 {
 	for (unsigned i = 0; t->required[i] != F_NONE; i++)

@@ -106,6 +106,8 @@ struct topic {
 
 const struct topic *event_topics(size_t *n);           /* all of them */
 const struct topic *event_topic_find(struct slice name); /* NULL: unknown */
+/* The topic whose events are stored as event_type. */
+const struct topic *event_topic_stored_as(struct slice event_type);
 /* F_NONE: not one of ours on this topic. */
 enum field event_field_find(const struct topic *t, struct slice key);
 bool event_topic_requires(const struct topic *t, enum field f);

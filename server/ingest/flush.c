@@ -120,15 +120,27 @@ static void refuse_row(struct ingest *g, const struct load *l, const struct batc
 	arena_rewind(&g->scratch);
 }
 
+/* The id of a row that turned out to be a duplicate: its sender may know it by nothing else. */
+static struct slice id_of(const struct load *l, const struct batch_entry *e)
+{
+	struct event_row r;
+
+	event_batch_read(l->batch, e, &r);
+	return r.event_id;
+}
+
 static void settle_entry(struct ingest *g, const struct load *l, const struct batch_entry *e, int64_t now_us)
 {
 	struct pending of = *(struct pending *)e->owner;
 
 	switch (e->verdict) {
 	case ROW_STORED:
+		dedup_settle(g->dedup, &e->key, e->digest, now_us);
+		settle(of, OUT_STORED, NULL, (struct slice){ 0 });
+		break;
 	case ROW_DUPLICATE:
 		dedup_settle(g->dedup, &e->key, e->digest, now_us);
-		settle(of, e->verdict == ROW_STORED ? OUT_STORED : OUT_DUPLICATE, NULL, (struct slice){ 0 });
+		settle(of, OUT_DUPLICATE, NULL, id_of(l, e));
 		break;
 	case ROW_CONFLICT:
 		refuse_row(g, l, e, of, &conflict);
@@ -148,7 +160,7 @@ static void settle_follower(struct ingest *g, const struct load *l, const struct
 	const struct batch_entry *e = load_find(l, &f->key);
 
 	if (e->verdict == ROW_STORED || e->verdict == ROW_DUPLICATE)
-		settle(f->of, OUT_DUPLICATE, NULL, (struct slice){ 0 });
+		settle(f->of, OUT_DUPLICATE, NULL, id_of(l, e));
 	else if (e->verdict != ROW_PENDING)
 		refuse_row(g, l, e, f->of, e->verdict == ROW_POISON ? &poison : &conflict);
 	else

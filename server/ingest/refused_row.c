@@ -1,5 +1,6 @@
 /* server/ingest/refused_row.c -- the dead letter of an event that passed every check of ours and was refused
  * by PostgreSQL, made from its anonymized row. */
+#include "server/ingest/event_table.h"
 #include "server/ingest/request.h"
 #include "storage/base/clock.h"
 
@@ -46,10 +47,12 @@ bool refused_row_letter(struct arena *a, const struct event_batch *batch, const 
 			const struct rejection *rej, struct dead_letter *d)
 {
 	struct event_row r;
+	struct slice topic;
 	struct buf b;
 	char *payload;
 
 	event_batch_read(batch, e, &r);
+	topic = event_topic_stored_as(r.event_type)->name;
 	buf_init(&b, PAYLOAD_BYTES);
 	write_payload(&b, &r);
 	payload = b.failed ? NULL : arena_strndup(a, b.p, b.n);
@@ -57,8 +60,8 @@ bool refused_row_letter(struct arena *a, const struct event_batch *batch, const 
 		.key = e->key,
 		.received_at_us = clock_wall_us(),
 		.event_id = r.event_id,
-		.event_type = r.event_type,
-		.topic = r.event_type,
+		.event_type = topic,
+		.topic = topic,
 		.source = r.event_source,
 		.trace_id = r.trace_id,
 		.error_code = slice_of(reject_name(rej->code)),

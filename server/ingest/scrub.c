@@ -1,5 +1,7 @@
 #include "server/ingest/scrub.h"
 
+enum { ESCAPED_IP_CHARS = 80 /* the longest address, and an interface's name */ };
+
 /* Characters without which there is nothing to find; one look at each byte settles most strings. */
 static const unsigned char trigger[256] = {
 	['@'] = 1, ['%'] = 1, ['.'] = 1, [':'] = 1, ['/'] = 1, ['='] = 1,
@@ -60,6 +62,79 @@ static const char *ip_start(const char *from, const char *p, const char *end)
 	return q;
 }
 
+/* Length of the escaped ':' at p, as query strings have it, once or twice; 0: none. */
+static size_t escaped_colon(const char *p, const char *end)
+{
+	if (end - p >= 3 && memcmp(p, "%3", 2) == 0 && (p[2] | 0x20) == 'a')
+		return 3;
+	return end - p >= 5 && memcmp(p, "%253", 4) == 0 && (p[4] | 0x20) == 'a' ? 5 : 0;
+}
+
+/* Is what stands before q the end of an escape? Its digits are no part of an address. */
+static bool escape_before(const char *from, const char *q)
+{
+	return (q - from >= 3 && q[-3] == '%' && hex(q[-2]) && hex(q[-1])) ||
+	       (q - from >= 5 && memcmp(q - 5, "%25", 3) == 0 && hex(q[-2]) && hex(q[-1]));
+}
+
+/* As ip_start, of an address whose colons are escaped; the first one is at p. */
+static const char *escaped_start(const char *from, const char *p, const char *end)
+{
+	const char *q = p;
+
+	while (q > from && p - q < 5 && hex(q[-1]) && !escape_before(from, q))
+		q--;
+	if (q == p || p - q > 4 || (q > from && alnum(q[-1]) && !escape_before(from, q)))
+		return escaped_colon(p + escaped_colon(p, end), end) ? p : NULL;
+	return q;
+}
+
+static unsigned hex_value(char c)
+{
+	return (unsigned)(digit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+/* The character at p, out of its escape; the result is how many it took. */
+static size_t unescape(const char *p, const char *end, char *c)
+{
+	size_t n = end - p >= 5 && memcmp(p, "%25", 3) == 0 && hex(p[3]) && hex(p[4]) ? 5 : 3;
+
+	*c = *p;
+	if (*p != '%' || end - p < 3 || !hex(p[n - 2]) || !hex(p[n - 1]))
+		return 1;
+	*c = (char)(hex_value(p[n - 2]) << 4 | hex_value(p[n - 1]));
+	return n;
+}
+
+/* As ip_at, where characters may be escaped. */
+static size_t escaped_ip_at(struct slice s, char net[IP_TEXT_BYTES])
+{
+	char plain[ESCAPED_IP_CHARS];
+	size_t ends[ESCAPED_IP_CHARS], n = 0, at = 0;
+
+	while (n < ESCAPED_IP_CHARS && at < s.n) {
+		at += unescape(s.p + at, s.p + s.n, &plain[n]);
+		ends[n++] = at;
+	}
+	n = ip_at((struct slice){ plain, n }, net);
+	return n ? ends[n - 1] : 0;
+}
+
+/* The address around the separator at p: where it starts, and its length, 0: there is none. */
+static const char *ip_around(const char *from, const char *p, const char *end, char net[IP_TEXT_BYTES], size_t *n)
+{
+	bool escaped = *p == '%';
+	const char *q = escaped ? escaped_start(from, p, end) : ip_start(from, p, end);
+
+	*n = 0;
+	if (!q)
+		return p;
+	*n = escaped ? escaped_ip_at(between(q, end), net) : ip_at(between(q, end), net);
+	if ((size_t)(p - q) >= *n)
+		*n = 0;
+	return q;
+}
+
 void scrub_ips(struct scrub *s, struct slice part)
 {
 	const char *end = part.p + part.n, *done = part.p;
@@ -69,11 +144,10 @@ void scrub_ips(struct scrub *s, struct slice part)
 		const char *q;
 		size_t n;
 
-		if (*p != '.' && *p != ':')
+		if (*p != '.' && *p != ':' && (*p != '%' || !escaped_colon(p, end)))
 			continue;
-		q = ip_start(done, p, end);
-		n = q ? ip_at(between(q, end), net) : 0;
-		if (!n || (size_t)(p - q) >= n)
+		q = ip_around(done, p, end, net, &n);
+		if (!n)
 			continue;
 		keep(s, between(done, q));
 		s->p->lossy = true;

@@ -111,6 +111,22 @@ static const char *next_part(const char *p, const char *end)
 	return NULL;
 }
 
+/* Does a comment follow, escaped as query strings have it? */
+static bool escaped_comment(const char *p, const char *end)
+{
+	while (p < end && (*p == '+' || (end - p > 3 && memcmp(p, "%20", 3) == 0)))
+		p += *p == '%' ? 3 : 1;
+	return p < end && (*p == '(' || (end - p >= 3 && memcmp(p, "%28", 3) == 0));
+}
+
+/* Of an agent that stands in a query string, escaped: it ends where its value does. */
+static const char *escaped_end(const char *p, const char *end)
+{
+	while (p < end && !memchr("& \t\r\n\"'#<>\\", *p, 11))
+		p++;
+	return p;
+}
+
 /* Does what has its slash at p start an agent? One product/version alone is none unless it is Mozilla or
  * has a version with a point; paths and dates must pass. */
 static bool starts_agent(const char *from, const char *p, const char *version, const char *stop, const char *end)
@@ -124,6 +140,8 @@ static bool starts_agent(const char *from, const char *p, const char *version, c
 		return true;
 	if (stop == version || !(digit(*version) || (*version | 0x20) == 'v'))
 		return false;
+	if (stop < end && *stop == '%' && escaped_comment(stop, end))
+		return true;
 	if (stop < end && !memchr(" \t\r\n;,)(\"'+|&<>]}\\", *stop, 19))
 		return false; /* it goes on as a path */
 	for (const char *q = version; q + 1 < stop; q++)
@@ -151,6 +169,8 @@ void scrub_agents(struct scrub *s, struct slice part)
 		stop = version_end(version, end);
 		if (!starts_agent(q, p, version, stop, end))
 			continue;
+		if (n > 1 || (stop < end && *stop == '%'))
+			stop = escaped_end(stop, end);
 		for (const char *next = next_part(stop, end); next; next = next_part(stop, end))
 			stop = next;
 		scrub_emails(s, (struct slice){ done, (size_t)(q - done) });

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import socket
 
 import pytest
 
@@ -224,6 +225,23 @@ def test_2_mib_is_413(service, db, path):
     assert refusal(service, path, "application/cloudevents+json", b"x" * (MIB + 1)) == 413
     assert db.events() == []
     assert service.deliver(shop.page_view())["result"] == "stored"
+
+
+@pytest.mark.parametrize(
+    "content_type, size",
+    [("application/cloudevents+json", MIB + 1), ("application/json", 17 * MIB)],
+)
+def test_whoever_writes_first_and_listens_then_hears_of_413(service, content_type, size):
+    for _ in range(20):
+        a = service.http("POST", "/events/orders", b"x" * size, content_type)
+        assert (a.status, a.json["error"]["code"]) == (413, 413)
+
+
+def test_who_asks_first_is_told_at_once(service):
+    with socket.create_connection(("127.0.0.1", service.http_port), timeout=30) as s:
+        s.sendall(b"POST /events HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                  b"Content-Length: %d\r\n\r\n" % (2 * MIB))
+        assert s.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
 def test_chunked_body_has_the_same_ceiling(service):

@@ -57,11 +57,33 @@ def test_within_one_batch(service, db):
     event = shop.page_view()
     r = service.publish([event, shop.page_view(), shop.again(event), event])
     assert tally(r) == (2, 2, 0)
-    assert [(x.index, x.status) for x in r.results] == [(2, "duplicate"), (3, "duplicate")]
+    own = shop.event_id(event)
+    assert [(x.index, x.event_id, x.status) for x in r.results] == [
+        (2, own, "duplicate"),
+        (3, own, "duplicate"),
+    ]
     fresh = shop.page_view()
     results = [s["result"] for s in service.deliver_bulk([event, fresh, fresh])]
     assert results == ["duplicate", "stored", "duplicate"]
     assert len(db.events()) == 3
+
+
+def test_another_replica_tells_the_same(launch, db):
+    """What only the database knows is told as what this process remembers."""
+    first, second = launch(db), launch(db)
+    event = shop.purchase()
+    assert tally(first.publish([event])) == (1, 0, 0)
+    [duplicate] = second.publish([event]).results
+    assert (duplicate.event_id, duplicate.status) == (shop.event_id(event), "duplicate")
+    other = {**event, "data": {**event["data"], "total_amount": 99}}
+    third = launch(db)
+    for service in (third, first):
+        [conflict] = service.publish([other]).results
+        assert conflict.event_id == shop.event_id(event)
+        assert conflict.error.code == "ID_CONFLICT"
+        assert service.metric("validation_rejections_total", topic=event["type"]) == 1
+    [letter] = db.letters()
+    assert (letter["topic"], letter["deliveries"]) == (event["type"], 2)
 
 
 def test_in_parallel_over_all_doors(launch, db):

@@ -43,6 +43,7 @@ ParameterizedTest(size_t *i, event_table, stored_type)
 
 	cr_assert(t, "%s", types[*i].topic);
 	cr_assert_str_eq(str(event_type_of(t, slice_of(types[*i].status))), types[*i].want);
+	cr_assert_eq(event_topic_stored_as(slice_of(types[*i].want)), t);
 }
 
 Test(event_table, lists_every_topic_once)

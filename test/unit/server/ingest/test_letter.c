@@ -1,3 +1,5 @@
+#include "server/ingest/reject.h"
+
 #include "test/unit/server/ingest/judging.h"
 
 #define HASH_CHARS 64
@@ -74,6 +76,60 @@ Test(letter, a_rejected_identity_is_one_letter_whatever_its_content)
 	judged_free(&a);
 	judged_free(&b);
 	judged_free(&c);
+}
+
+#define BASE64_EVENT(data) "{\"id\":\"1\",\"source\":\"s\",\"type\":\"product.viewed\",\"data_base64\":\"" data
+#define MAIL_IN_BASE64 "eyJtYWlsIjoiamFuZUBleGFtcGxlLmNvbSI" /* {"mail":"jane@example.com" */
+
+/* What stands in base64 can be read by anybody, but not searched for personal data. */
+static const struct {
+	const char *why, *event;
+} in_base64[] = {
+	{ "broken JSON", BASE64_EVENT(MAIL_IN_BASE64 "=\"}") },
+	{ "another text", BASE64_EVENT("amFuZUBleGFtcGxlLmNvbSBib3VnaHQ=\"}") },
+	{ "not quite base64", BASE64_EVENT(MAIL_IN_BASE64 "!\"}") },
+	{ "an event cut short", BASE64_EVENT(MAIL_IN_BASE64) },
+	{ "an event inside of a string", "\"{\\\"data_base64\\\": \\\"" MAIL_IN_BASE64 "\\\"}\"" },
+};
+INDEX_PARAMETERS(letter, keeps_nothing_in_base64, in_base64)
+ParameterizedTest(size_t *i, letter, keeps_nothing_in_base64)
+{
+	struct judged j;
+	struct dead_letter l = rejected(&j, in_base64[*i].event, REJECT_MALFORMED_JSON);
+
+	cr_expect_not(slice_has(l.payload, "amFuZUBle") || slice_has(l.payload, "jane@") ||
+		      slice_has(l.payload, "eyJtYWls"), "%s: %s", in_base64[*i].why, str(l.payload));
+	if (*i < 3)
+		cr_expect_str_eq(str(l.topic), "product.viewed");
+	judged_free(&j);
+}
+
+Test(letter, of_a_large_event_keeps_nothing_in_base64)
+{
+	static const char head[] = BASE64_EVENT("");
+	size_t n = EVENT_MAX_BYTES + 100, at = sizeof(head) - 1;
+	char *event = kept(n + 1);
+	struct dead_letter l;
+	struct judged j;
+
+	memcpy(event, head, at);
+	for (; at + 3 < n; at++)
+		event[at] = MAIL_IN_BASE64[at % (sizeof(MAIL_IN_BASE64) - 1)];
+	memcpy(event + at, "\"}", 3);
+	l = rejected(&j, event, REJECT_TOO_LARGE);
+	cr_expect_not(slice_has(l.payload, "eyJtYWls"));
+	cr_expect_str_eq(str(l.event_id), "1");
+	judged_free(&j);
+}
+
+Test(letter, of_broken_json_in_base64_is_that_json)
+{
+	struct judged j;
+	struct dead_letter l = rejected(&j, in_base64[0].event, REJECT_MALFORMED_JSON);
+
+	cr_expect(slice_has(l.payload, "{\"mail\":\""), "%s", str(l.payload));
+	cr_expect(slice_has(l.payload, "@example.com"), "%s", str(l.payload));
+	judged_free(&j);
 }
 
 Test(letter, unreadable_bytes_are_known_by_their_keyed_hash)

@@ -33,6 +33,13 @@ static const struct {
 	{ "fe80::1:2:3:4%eth0 up", "fe80:: up" },
 	{ "2002:cb00:714d:1::9", "2002:cb00:7100::" },
 	{ "x::1", "x::" },
+	{ "/x?a=2001%3Adb8%3a1%3A2%3A3%3A4%3A5%3A6&b=1", "/x?a=2001:db8:1::&b=1" },
+	{ "%3D%5B2001%3Adb8%3A1%3A%3A3%5D%3A443", "%3D%5B2001:db8:1::%5D%3A443" },
+	{ "u=2001%253Adb8%253A1%253A2%253A%253A3%26v", "u=2001:db8:1::%26v" },
+	{ "fe80%3A%3A1%25eth0/x", "fe80::/x" },
+	{ "%3A%3Affff%3A203.0.113.77", "203.0.113.0" },
+	{ "12%3A34%3A56", "12%3A34%3A56" },
+	{ "std%3A%3Abegin%3A%3Ax", "std%3A%3Abegin%3A%3Ax" },
 	{ "12:34:56", "12:34:56" },
 	{ "2026-11-23T12:34:56.789Z", "2026-11-23T12:34:56.789Z" },
 	{ "2026-11-23T12:34:56+05:30", "2026-11-23T12:34:56+05:30" },
@@ -61,6 +68,11 @@ static const struct {
 	{ "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Mobile/15E148 Safari/604.1", "#" },
 	{ "Mozilla/5.0 (Windows NT 10.0; Trident/7.0; rv:11.0) like Gecko", "#" },
 	{ "Mozilla/5.0%20(X11)", "#" },
+	{ "/x?a=Mozilla/5.0%20%28X11%3B%20Linux%29%20Gecko/2.0%20%28KHTML%2C%20x%29&b=1", "/x?a=#&b=1" },
+	{ "/x?a=Mozilla%2F5.0+%28X11%3B+Linux%29+Gecko%2F2.0+%28KHTML%2C+x%29+Safari%2F5&b=1", "/x?a=#&b=1" },
+	{ "/x?a=Canary%2F7.7%20(Secret%3B%20bird)%20Cage%2F1&b=1", "/x?a=#&b=1" },
+	{ "/x?a=Canary%2F7.7+%28Secret%29", "/x?a=#" },
+	{ "/x?file=docs%2F1.2%20final.pdf", "/x?file=docs%2F1.2%20final.pdf" },
 	{ "Canary/7.7 (Secret)", "#" },
 	{ "curl/7.88.1", "#" },
 	{ "Googlebot/2.1 (+http://www.google.com/bot.html)", "#" },
@@ -244,6 +256,7 @@ Test(scrub, identifiers_stay_different)
 static const char *const repeated[] = {
 	"@", ".", ":", "/", "=", "%", "%40", "a@", "@a", "1.", "1.1.1.", "a:", "1:", "::", "a/", "a/1 ", "a/1.1 ", "(", "a/1.1 (",
 	"email=", "email={", "email=\"@", "phone=", "phone={", "name:\"", "\\", "\"", "\"@", "Mozilla/", "a b c ", "x@y@", "%2f",
+	"%3A", "1%3A", "%253A%253A", "a/1%20", "a%2F1.1+(",
 	"user_agent=", "customer[phone]", "a=b:c/d.e@f ", "\\\"phone\\\":\\\"",
 };
 INDEX_PARAMETERS(scrub, linear, repeated)
