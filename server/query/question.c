@@ -82,8 +82,8 @@ static void on_figures(struct pool_query *p, enum err_code c, PGresult *const *r
 		filled = question_fill(a, m, s->field, results[i]);
 	if (filled)
 		call_reply(q->call, m);
-	else
-		call_fail_code(q->call, ERR_QUOTA, "the answer is too large");
+	else /* points of years by the hour: all other lists are short, and a retry would not help */
+		call_fail_field(q->call, "endDate", "is too far from startDate for one answer");
 }
 
 static void on_range(struct pool_query *p, enum err_code c, PGresult *const *results, const struct err *e)

@@ -242,6 +242,12 @@ def test_a_stored_event_that_is_not_projected_leaves_its_day_open(db, launch):
         ("GetRevenueAnalytics", "categories", {"categories": ["c"] * 101}),
         ("GetRevenueAnalytics", "brands", {"brands": "b" * 201}),
         ("GetRevenueAnalytics", "endDate", {"startDate": "2026-05-04", "endDate": "2026-05-03"}),
+        # More hours than an answer holds: no retry would ever be answered.
+        (
+            "GetRevenueAnalytics",
+            "endDate",
+            {"startDate": "2017-01-01", "endDate": "2026-12-31", "groupBy": "hour"},
+        ),
         ("GetOrderAnalytics", "statuses", {"statuses": ["s"] * 101}),
         ("GetProductPerformance", "limit", {"limit": 0}),
         ("GetProductPerformance", "limit", {"limit": 1001}),
