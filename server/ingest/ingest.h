@@ -16,7 +16,7 @@ struct ingest;
 struct ingest_request;
 struct suppressions; /* server/ingest/suppress.h */
 
-enum { INGEST_OLD_KEYS = 8 };
+enum { INGEST_OLD_KEYS = CONF_OLD_KEYS };
 enum { INGEST_DEDUP_ENTRIES = 100000 };  /* identities a worker remembers, at least */
 
 /* What a request brings. */
