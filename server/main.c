@@ -222,6 +222,8 @@ static bool read_job_args(int argc, char **argv)
 		return fprintf(stderr, "%s; there are:", one.name ? "no job has this name" : "which job?"), false;
 	if (one.day && !schedule_date_valid(one.day))
 		return fprintf(stderr, "--date: %s is no date, such as 2026-11-23\n", one.day), false;
+	if (one.day && !schedule_date_has_come(one.day, clock_wall_us()))
+		return fprintf(stderr, "--date: %s has not come yet\n", one.day), false;
 	return true;
 }
 
