@@ -131,7 +131,8 @@ enum err_code http_create(struct http **out, const struct services *s, struct er
 		(unsigned)IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
 		(size_t)CONNECTION_STEP_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, h, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
+		clients_on_connection, &h->clients, MHD_OPTION_END);
 	info = h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
 		http_destroy(h);
@@ -141,6 +142,7 @@ enum err_code http_create(struct http **out, const struct services *s, struct er
 	ev_init(&h->timer, on_timer);
 	h->io.data = h->timer.data = h;
 	loop_io(s->loop, &h->io, info->epoll_fd, EV_READ);
+	clients_watch(&h->clients, s->loop, s->conf->http_request_sec * UINT64_C(1000000));
 	*out = h;
 	return ERR_OK;
 }
@@ -173,6 +175,7 @@ struct http *http_destroy(struct http *h)
 		}
 		loop_io(h->services->loop, &h->io, -1, 0);
 		loop_timer_stop(h->services->loop, &h->timer);
+		clients_unwatch(&h->clients);
 		http_stop_listening(h);
 		MHD_stop_daemon(h->daemon);
 	} else if (h->listen_fd >= 0) {
