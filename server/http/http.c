@@ -15,6 +15,7 @@ enum {
 	CONNECTION_BYTES = 64 * 1024,        /* request line and headers */
 	CONNECTION_STEP_BYTES = 16 * 1024,
 	BACKLOG = 1024,
+	LONGEST_PAUSE_MS = 1000,
 };
 
 static unsigned route_count(void)
@@ -33,8 +34,10 @@ static void turn(struct http *h)
 
 	h->woken = false;
 	MHD_run(h->daemon);
-	if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
-		return;
+	/* At its limit of connections, or of the process's descriptors, the daemon does not listen; when some have
+	 * ended it does so from its next turn on, without asking for one. */
+	if (MHD_get_timeout(h->daemon, &ms) != MHD_YES || ms > LONGEST_PAUSE_MS)
+		ms = LONGEST_PAUSE_MS;
 	/* Idle timeouts only move away from us, so a timer that runs already is early enough. */
 	if (ms == 0 || !ev_is_active(&h->timer))
 		loop_timer(h->services->loop, &h->timer, (double)ms / 1000, 0);
@@ -142,6 +145,7 @@ enum err_code http_create(struct http **out, const struct services *s, struct er
 	ev_init(&h->timer, on_timer);
 	h->io.data = h->timer.data = h;
 	loop_io(s->loop, &h->io, info->epoll_fd, EV_READ);
+	loop_timer(s->loop, &h->timer, LONGEST_PAUSE_MS / 1000.0, 0);
 	clients_watch(&h->clients, s->loop, s->conf->http_request_sec * UINT64_C(1000000));
 	*out = h;
 	return ERR_OK;

@@ -1,9 +1,13 @@
-"""Who sends a request byte by byte, or nothing at all, does not hold a connection for ever."""
+"""Who sends a request byte by byte, or nothing at all, does not hold a connection for ever; who holds all of them
+does not close the ports."""
 import contextlib
+import os
+import resource
 import socket
 import time
 
 from fixture import events as shop
+from fixture.service import tally
 from fixture.wait import wait_until
 
 HEAD = b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/cloudevents+json\r\n"
@@ -60,3 +64,33 @@ def test_a_grpc_client_that_says_nothing_is_hung_up(service):
         c.settimeout(20)
         while c.recv(1000):
             pass
+
+
+@contextlib.contextmanager
+def out_of_descriptors(service, port):
+    """More clients than the only worker has descriptors for; they leave at the end."""
+    [worker] = service.workers()
+    most = len(os.listdir(f"/proc/{worker}/fd")) + 8
+    _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (most, hard))
+    clients = [connect(port, b"") for _ in range(40)]
+    wait_until(lambda: len(os.listdir(f"/proc/{worker}/fd")) == most, "no descriptor is left")
+    yield
+    for c in clients:
+        c.close()
+
+
+def test_http_goes_on_when_descriptors_come_back(service):
+    with out_of_descriptors(service, service.http_port):
+        pass
+    assert service.http("GET", "/health/ready", timeout=10).status == 200
+
+
+def test_grpc_goes_on_when_descriptors_come_back(service):
+    before = service.workers()
+    with out_of_descriptors(service, service.grpc_port):
+        wait_until(lambda: service.workers() not in (before, []), "a worker that is heard")
+    service.wait_for("ready")
+    service.wait_for_all()
+    assert tally(service.publish([shop.page_view()], timeout=20)) == (1, 0, 0)
+    assert '"where":"grpc"' in service.stderr()
