@@ -384,14 +384,11 @@ static void take_signals(struct supervisor *s)
 
 static enum err_code run(struct supervisor *s, struct err *e)
 {
-	enum err_code c = ERR_OK;
+	enum err_code c;
 
 	take_signals(s); /* first: as process 1 of a container a signal without a handler is lost */
 	plan(s);
-	if (reactor_doors() == DOORS_ALL)
-		c = check_port(s->conf, "GRPC_PORT", s->conf->grpc_port, e);
-	if (!c)
-		c = check_port(s->conf, "HTTP_PORT", s->conf->http_port, e);
+	c = supervisor_check_ports(s->conf, e);
 	if (!c)
 		c = metrics_create(s->n, e);
 	if (c)
@@ -412,6 +409,15 @@ static enum err_code run(struct supervisor *s, struct err *e)
 									     : "the service could not run");
 	log_info(WHERE, "ended");
 	return ERR_OK;
+}
+
+enum err_code supervisor_check_ports(const struct conf *conf, struct err *e)
+{
+	enum err_code c = ERR_OK;
+
+	if (reactor_doors() == DOORS_ALL)
+		c = check_port(conf, "GRPC_PORT", conf->grpc_port, e);
+	return c ? c : check_port(conf, "HTTP_PORT", conf->http_port, e);
 }
 
 enum err_code supervisor_run(const struct conf *conf, struct err *e)
