@@ -149,6 +149,14 @@ bool schedule_date_valid(const char *date)
 	return end && !strcmp(again, date);
 }
 
+bool schedule_date_has_come(const char *date, int64_t at_us)
+{
+	char today[SCHEDULE_DATE_BYTES];
+
+	schedule_date(at_us, 0, today);
+	return strcmp(date, today) <= 0;
+}
+
 void schedule_text(const struct schedule *s, char *out, size_t bytes)
 {
 	static const char *const weekdays[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday",

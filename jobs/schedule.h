@@ -33,6 +33,7 @@ int64_t schedule_last(const struct schedule *s, int64_t at_us);      /* the last
 /* The local date `days` days before that of an instant: "2026-11-23". */
 void schedule_date(int64_t at_us, unsigned days, char out[SCHEDULE_DATE_BYTES]);
 bool schedule_date_valid(const char *date);             /* one of the calendar, written so */
+bool schedule_date_has_come(const char *date, int64_t at_us);  /* today's has */
 void schedule_text(const struct schedule *s, char *out, size_t bytes);  /* "daily 02:30", for people */
 
 #endif

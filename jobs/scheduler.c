@@ -287,6 +287,9 @@ static enum err_code run_by_hand(struct job_control *c, const char *name, const 
 			continue;
 		if (!n->start)
 			return err_set(e, ERR_PRECONDITION, "this process cannot run %s", name);
+		/* What is kept for a while is kept as seen from the run's day: a slip of the pen would end all of it. */
+		if (day && !schedule_date_has_come(day, clock_wall_us()))
+			return err_set(e, ERR_INVALID, "%s has not come yet", day);
 		if (n->running)
 			return err_set(e, ERR_PRECONDITION, "%s runs already", name);
 		if (!run || s->draining)

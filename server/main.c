@@ -119,13 +119,24 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
-/* What only the layers above the settings can judge. */
+/* What only the layers above the settings can judge; what is no code at all, the settings have told. */
 static bool knows_settings(const struct conf *c)
 {
-	if (currency_find(slice_of(c->reporting_currency)))
+	if (currency_find(slice_of(c->reporting_currency)) ||
+	    strspn(c->reporting_currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3 || c->reporting_currency[3])
 		return true;
 	fprintf(stderr, "REPORTING_CURRENCY: %s is not a currency of ISO 4217\n", c->reporting_currency);
 	return false;
+}
+
+/* A line for each argument that nobody takes, its value aside. */
+static void say_unknown(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		fprintf(stderr, "%s: no setting of that name; see analyticsd help\n", argv[i]);
+		if (*argv[i] == '-' && !strchr(argv[i], '=') && i + 1 < argc && *argv[i + 1] != '-')
+			i++;
+	}
 }
 
 static bool asks_for_help(int argc, char **argv)
@@ -211,6 +222,8 @@ static bool read_job_args(int argc, char **argv)
 		return fprintf(stderr, "%s; there are:", one.name ? "no job has this name" : "which job?"), false;
 	if (one.day && !schedule_date_valid(one.day))
 		return fprintf(stderr, "--date: %s is no date, such as 2026-11-23\n", one.day), false;
+	if (one.day && !schedule_date_has_come(one.day, clock_wall_us()))
+		return fprintf(stderr, "--date: %s has not come yet\n", one.day), false;
 	return true;
 }
 
@@ -322,9 +335,9 @@ int main(int argc, char **argv)
 		bool no_jobs = take_no_jobs(&argc, argv);
 		bool ok = conf_load(&conf, &argc, argv, stderr);
 
-		if (argc && !cmd->own_args)
-			fprintf(stderr, "%s: no setting of that name; see analyticsd help\n", argv[0]);
-		ok = ok && knows_settings(&conf);
+		if (!cmd->own_args)
+			say_unknown(argc, argv);
+		ok = knows_settings(&conf) && ok;
 		if (!ok || (argc && !cmd->own_args))
 			return EXIT_USAGE;
 		conf.jobs = conf.jobs && !no_jobs;

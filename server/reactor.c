@@ -9,6 +9,7 @@
 #include "server/query/realtime.h"
 #include "server/reflection.h"
 #include "server/services.h"
+#include "server/wire/core_log.h"
 #include "server/wire/server.h"
 #include "storage/base/log.h"
 #include "storage/base/metrics.h"
@@ -20,6 +21,7 @@
 
 enum { OFFLOAD_THREADS = 4, OFFLOAD_QUEUE = 256, MAX_WAITING_QUERIES = 256, JOB_CONNS = 2, MAX_WAITING_JOBS = 16 };
 #define LOOK_EVERY_S 0.02
+#define DOORS_LOOK_S 0.5
 #define DOORS_WAIT_S 2.0 /* for PostgreSQL, before the doors open without it */
 
 static const struct reactor_jobs *with_jobs;
@@ -39,6 +41,7 @@ struct reactor {
 	ev_signal term, intr;
 	ev_timer opening;          /* until the doors are open: is there something to answer with yet */
 	ev_tstamp open_by;
+	ev_timer doors;            /* do they still take connections */
 	ev_timer look, grace;      /* draining: is all quiet yet; the end of patience */
 	bool rpcs_done, gave_up;
 };
@@ -89,6 +92,18 @@ static void on_opening(struct ev_loop *ev, ev_timer *t, int revents)
 	loop_timer_stop(r->services.loop, t);
 	if (open_doors(r, &r->failed))
 		cq_stop(r->cq);
+}
+
+/* A worker that nobody can reach over gRPC any more ends in order, and is started again. */
+static void on_doors(struct ev_loop *ev, ev_timer *t, int revents)
+{
+	struct reactor *r = t->data;
+
+	(void)ev, (void)revents;
+	if (!r->server || r->services.draining || !core_log_lost_listener())
+		return;
+	log_error("reactor", "the gRPC port takes no connections any more: this worker ends, to be started again");
+	raise(SIGTERM);
 }
 
 static void on_rpcs_done(void *ctx)
@@ -151,7 +166,8 @@ static void watch_signals(struct reactor *r)
 	ev_init(&r->look, on_look);
 	ev_init(&r->grace, on_grace_over);
 	ev_init(&r->opening, on_opening);
-	r->term.data = r->intr.data = r->look.data = r->grace.data = r->opening.data = r;
+	ev_init(&r->doors, on_doors);
+	r->term.data = r->intr.data = r->look.data = r->grace.data = r->opening.data = r->doors.data = r;
 	ev_signal_start(r->services.loop->ev, &r->term);
 	ev_signal_start(r->services.loop->ev, &r->intr);
 }
@@ -241,6 +257,7 @@ enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned work
 	enum err_code rc;
 
 	keep_some_memory();
+	core_log_use();
 	grpc_init();
 	rc = cq_create(&r.cq, e);
 	if (!rc) {
@@ -250,6 +267,7 @@ enum err_code reactor_run(const struct conf *conf, unsigned index, unsigned work
 			metric_set(metric_get(M_WORKERS, "", ""), 1);
 			r.open_by = ev_now(r.services.loop->ev) + DOORS_WAIT_S;
 			loop_timer(r.services.loop, &r.opening, LOOK_EVERY_S, LOOK_EVERY_S);
+			loop_timer(r.services.loop, &r.doors, DOORS_LOOK_S, DOORS_LOOK_S);
 			cq_run(r.cq);
 		}
 		close_all(&r);

@@ -72,29 +72,25 @@ static void take_all_descriptors(void)
 		log_warn(WHERE, "RLIMIT_NOFILE stays as it is: %s", strerror(errno));
 }
 
-/* How many workers, and how many connections each may have: every worker needs one for storing events
- * and one for queries within the common ceiling. */
-static enum err_code plan(struct supervisor *s, struct err *e)
+/* How many workers, and how many connections each may store events on: what a worker cannot do without has to fit
+ * within the common ceiling. */
+static void plan(struct supervisor *s)
 {
 	struct conf *c = s->conf;
-	unsigned most = c->db_max_open_conns / 2, share;
+	unsigned others = conf_least_conns(c) - 1, most = c->db_max_open_conns / (others + 1), share;
 
 	s->n = c->workers ? c->workers : cpus_granted();
 	if (s->n > MAX_WORKERS)
 		s->n = MAX_WORKERS;
-	if (s->n > most && c->workers)
-		return err_set(e, ERR_INVALID, "WORKERS: %u workers need %u connections, DB_MAX_OPEN_CONNS is %u",
-			       s->n, s->n * 2, c->db_max_open_conns);
 	if (s->n > most)
 		s->n = most;
 	share = c->db_max_open_conns / s->n;
-	if (c->ingest_conns > share - 1) {
+	if (c->ingest_conns > share - others) {
 		log_warn(WHERE, "INGEST_CONNS %u becomes %u: DB_MAX_OPEN_CONNS %u for %u workers",
-			 c->ingest_conns, share - 1, c->db_max_open_conns, s->n);
-		c->ingest_conns = share - 1;
+			 c->ingest_conns, share - others, c->db_max_open_conns, s->n);
+		c->ingest_conns = share - others;
 	}
 	c->workers = s->n;
-	return ERR_OK;
 }
 
 static int try_bind(const char *address, uint32_t port)
@@ -388,18 +384,16 @@ static void take_signals(struct supervisor *s)
 
 static enum err_code run(struct supervisor *s, struct err *e)
 {
-	enum err_code c = plan(s, e);
+	enum err_code c;
 
-	if (!c && reactor_doors() == DOORS_ALL)
-		c = check_port(s->conf, "GRPC_PORT", s->conf->grpc_port, e);
-	if (!c)
-		c = check_port(s->conf, "HTTP_PORT", s->conf->http_port, e);
+	take_signals(s); /* first: as process 1 of a container a signal without a handler is lost */
+	plan(s);
+	c = supervisor_check_ports(s->conf, e);
 	if (!c)
 		c = metrics_create(s->n, e);
 	if (c)
 		return c;
 	take_all_descriptors();
-	take_signals(s);
 	if (reactor_doors() == DOORS_ALL)
 		log_info(WHERE, "%u workers, gRPC on %s:%u, HTTP on %s:%u", s->n, s->conf->listen_address,
 			 s->conf->grpc_port, s->conf->listen_address, s->conf->http_port);
@@ -415,6 +409,15 @@ static enum err_code run(struct supervisor *s, struct err *e)
 									     : "the service could not run");
 	log_info(WHERE, "ended");
 	return ERR_OK;
+}
+
+enum err_code supervisor_check_ports(const struct conf *conf, struct err *e)
+{
+	enum err_code c = ERR_OK;
+
+	if (reactor_doors() == DOORS_ALL)
+		c = check_port(conf, "GRPC_PORT", conf->grpc_port, e);
+	return c ? c : check_port(conf, "HTTP_PORT", conf->http_port, e);
 }
 
 enum err_code supervisor_run(const struct conf *conf, struct err *e)

@@ -13,4 +13,8 @@
  * Blocks these signals and SIGCHLD for the calling process; no other children may be running in it. */
 MUST_CHECK enum err_code supervisor_run(const struct conf *conf, struct err *e);
 
+/* Are the ports of the doors to be had? Waits a moment for who is about to leave them. supervisor_run asks as well;
+ * before: who has work to do until then, or takes whatever answers there for the service. */
+MUST_CHECK enum err_code supervisor_check_ports(const struct conf *conf, struct err *e);
+
 #endif

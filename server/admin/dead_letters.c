@@ -1,6 +1,7 @@
 #include "server/admin/admin.h"
 
 #include "api/analytics/v1/admin.pb-c.h"
+#include "server/admin/listing.h"
 #include "server/services.h"
 #include "storage/base/clock.h"
 #include "storage/pg/pool.h"
@@ -27,6 +28,7 @@ struct page {
 
 static uint32_t hash_text(uint32_t h, const char *s)
 {
+	s = listing_filter(s);
 	return XXH32(s ? s : "", s ? strlen(s) + 1 : 0, h);
 }
 
@@ -115,6 +117,7 @@ static bool read_token(struct page *p, const char *token)
 
 void admin_list_dead_letters(struct call *c, const ProtobufCMessage *req)
 {
+	static const char *const states[] = { "pending", "retrying", "resolved", "discarded", NULL };
 	const request *r = (const void *)req;
 	struct page *p = arena_zalloc(&c->arena, sizeof(*p));
 	struct pool_statement *s;
@@ -135,14 +138,17 @@ void admin_list_dead_letters(struct call *c, const ProtobufCMessage *req)
 		call_fail_field(c, "pageSize", "must not be negative");
 		return;
 	}
+	if (!listing_among(c, "status", r->status, states))
+		return;
 	p->size = r->has_page_size && r->page_size ? r->page_size : DEFAULT_PAGE;
 	p->size = p->size > MAX_PAGE ? MAX_PAGE : p->size;
 	snprintf(p->limit, sizeof(p->limit), "%d", p->size);
 	p->query = (struct pool_query){ .nstatements = 1, .deadline_us = c->deadline_us, .done = on_page };
 	s = &p->query.statements[0];
 	*s = (struct pool_statement){ "letters_page", 7,
-				      { p->limit, *p->below ? p->below : NULL, r->status, r->error_code,
-					r->topic, r->source, r->event_type } };
+				      { p->limit, *p->below ? p->below : NULL, listing_filter(r->status),
+					listing_filter(r->error_code), listing_filter(r->topic), listing_filter(r->source),
+					listing_filter(r->event_type) } };
 	c->state = &p->query;
 	c->on_cancel = on_cancel;
 	rc = pool_run(c->services->queries, &p->query, &e);

@@ -301,6 +301,8 @@ void admin_run_job(struct call *c, const ProtobufCMessage *req)
 	     err_set(&e, ERR_NOT_FOUND, "no job has no name");
 	if (rc == ERR_NOT_FOUND)
 		call_fail_field(c, "name", "no job has this name");
+	else if (rc == ERR_INVALID)
+		call_fail_field(c, "date", e.detail);
 	else if (rc)
 		call_fail_code(c, rc, e.detail);
 	if (rc)

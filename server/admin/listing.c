@@ -4,6 +4,7 @@
 #include "server/services.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { DEFAULT_DAYS = 7, MAX_DAYS = 366, DAYS_BYTES = 12 };
 
@@ -77,6 +78,22 @@ bool listing_days(struct call *c, bool given, int32_t days, const char **out)
 	snprintf(text, DAYS_BYTES, "%d", n < MAX_DAYS ? n : MAX_DAYS);
 	*out = text;
 	return true;
+}
+
+bool listing_among(struct call *c, const char *field, const char *text, const char *const *names)
+{
+	char known[128];
+	size_t n = 0;
+
+	if (!listing_filter(text))
+		return true;
+	for (size_t i = 0; names[i]; i++) {
+		if (!strcmp(text, names[i]))
+			return true;
+		n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", i ? ", " : "one of ", names[i]);
+	}
+	call_fail_field(c, field, known);
+	return false;
 }
 
 const char *listing_filter(const char *text)

@@ -22,6 +22,8 @@ void listing_ask(struct call *c, const struct listing *l);
 MUST_CHECK bool listing_days(struct call *c, bool given, int32_t days, const char **out);
 
 /* NULL for what is left empty. */
+/* Absent, empty, or one of the names, a list that ends with NULL; else the call has failed: false. */
+bool listing_among(struct call *c, const char *field, const char *text, const char *const *names);
 const char *listing_filter(const char *text);
 
 #endif

@@ -6,9 +6,10 @@
 void admin_list_reconciliation_reports(struct call *c, const ProtobufCMessage *req)
 {
 	const Api__Analytics__V1__ListReconciliationReportsRequest *r = (const void *)req;
+	static const char *const severities[] = { "ok", "warning", "critical", "skipped", NULL };
 	const char *days;
 
-	if (!listing_days(c, r->has_days, r->days, &days))
+	if (!listing_days(c, r->has_days, r->days, &days) || !listing_among(c, "severity", r->severity, severities))
 		return;
 	listing_ask(c, &(struct listing){
 		.response = &api__analytics__v1__list_reconciliation_reports_response__descriptor,

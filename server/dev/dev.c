@@ -55,9 +55,9 @@ static void use_private_database(struct dev *d)
 static enum err_code prepare(struct dev *d, const char *dir, struct err *e)
 {
 	char key[PII_KEY_BYTES];
-	enum err_code c = data_dir_open(&d->dir, dir, e);
+	enum err_code c = supervisor_check_ports(d->conf, e);
 
-	if (c)
+	if (c || (c = data_dir_open(&d->dir, dir, e)))
 		return c;
 	log_info(WHERE, "preparing PostgreSQL in %s", d->dir.path);
 	d->postgres.max_connections = d->conf->db_max_open_conns + 20;

@@ -15,6 +15,7 @@ enum {
 	CONNECTION_BYTES = 64 * 1024,        /* request line and headers */
 	CONNECTION_STEP_BYTES = 16 * 1024,
 	BACKLOG = 1024,
+	LONGEST_PAUSE_MS = 1000,
 };
 
 static unsigned route_count(void)
@@ -33,8 +34,10 @@ static void turn(struct http *h)
 
 	h->woken = false;
 	MHD_run(h->daemon);
-	if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
-		return;
+	/* At its limit of connections, or of the process's descriptors, the daemon does not listen; when some have
+	 * ended it does so from its next turn on, without asking for one. */
+	if (MHD_get_timeout(h->daemon, &ms) != MHD_YES || ms > LONGEST_PAUSE_MS)
+		ms = LONGEST_PAUSE_MS;
 	/* Idle timeouts only move away from us, so a timer that runs already is early enough. */
 	if (ms == 0 || !ev_is_active(&h->timer))
 		loop_timer(h->services->loop, &h->timer, (double)ms / 1000, 0);
@@ -131,7 +134,8 @@ enum err_code http_create(struct http **out, const struct services *s, struct er
 		(unsigned)IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
 		(size_t)CONNECTION_STEP_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, h, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
+		clients_on_connection, &h->clients, MHD_OPTION_END);
 	info = h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
 		http_destroy(h);
@@ -141,6 +145,8 @@ enum err_code http_create(struct http **out, const struct services *s, struct er
 	ev_init(&h->timer, on_timer);
 	h->io.data = h->timer.data = h;
 	loop_io(s->loop, &h->io, info->epoll_fd, EV_READ);
+	loop_timer(s->loop, &h->timer, LONGEST_PAUSE_MS / 1000.0, 0);
+	clients_watch(&h->clients, s->loop, s->conf->http_request_sec * UINT64_C(1000000));
 	*out = h;
 	return ERR_OK;
 }
@@ -173,6 +179,7 @@ struct http *http_destroy(struct http *h)
 		}
 		loop_io(h->services->loop, &h->io, -1, 0);
 		loop_timer_stop(h->services->loop, &h->timer);
+		clients_unwatch(&h->clients);
 		http_stop_listening(h);
 		MHD_stop_daemon(h->daemon);
 	} else if (h->listen_fd >= 0) {

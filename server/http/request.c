@@ -193,8 +193,9 @@ void request_on_completed(void *cls, struct MHD_Connection *c, void **slot,
 {
 	struct http_request *r = *slot;
 
-	(void)cls, (void)c, (void)how;
+	(void)cls, (void)how;
 	*slot = NULL;
+	clients_note_answer(c);
 	if (!r || !r->http) /* a detached one lives until its handler answers */
 		return;
 	assert(r->state != REQUEST_WAITING);
@@ -284,6 +285,7 @@ enum MHD_Result request_on_access(void *cls, struct MHD_Connection *c, const cha
 		refuse(r);
 		return send_answer(r);
 	}
+	clients_note_request(c);
 	r->state = REQUEST_HANDLING;
 	r->route->handle(r);
 	if (r->state == REQUEST_ANSWERED)

@@ -4,6 +4,7 @@
 #ifndef SERVER_HTTP_REQUEST_H
 #define SERVER_HTTP_REQUEST_H
 
+#include "server/http/clients.h"
 #include "server/http/http.h"
 #include "server/http/http_stream.h"
 #include "storage/base/arena.h"
@@ -16,6 +17,7 @@ enum { HTTP_STREAM_BLOCK_BYTES = 8 * 1024 };
 
 struct metric;
 struct http {
+	struct http_clients clients;
 	const struct services *services;
 	struct MHD_Daemon *daemon;
 	ev_io io;                      /* the daemon's epoll descriptor */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 enum {
-	KEY_MIN_BYTES = 16,
+	KEY_MIN_BYTES = CONF_KEY_MIN_BYTES,
 	SCRATCH_BYTES = 64 << 20,        /* a 1 MiB event of tiny values takes about this much as a tree */
 	REQUEST_ARENA_BYTES = 8 << 20,
 };

@@ -16,7 +16,7 @@ struct ingest;
 struct ingest_request;
 struct suppressions; /* server/ingest/suppress.h */
 
-enum { INGEST_OLD_KEYS = 8 };
+enum { INGEST_OLD_KEYS = CONF_OLD_KEYS };
 
 /* What a request brings. */
 struct ingest_bill {

@@ -244,12 +244,60 @@ static bool is_address(const char *v)
 	return inet_pton(AF_INET, v, to) == 1 || inet_pton(AF_INET6, v, to) == 1;
 }
 
+/* host:port, or any of gRPC's names that end so. */
+static bool is_host_port(const char *v)
+{
+	const char *port = strrchr(v, ':');
+	size_t digits = port ? strspn(port + 1, "0123456789") : 0;
+	unsigned long n = digits && digits <= 5 && !port[1 + digits] ? strtoul(port + 1, NULL, 10) : 0;
+
+	return port && port > v && n >= 1 && n <= 65535;
+}
+
+/* A key, or id:key. */
+static bool is_key(const char *v)
+{
+	const char *colon = strchr(v, ':');
+	bool named = colon && colon > v && colon - v < CONF_KEY_ID_BYTES;
+
+	return strlen(v) >= 32 && (!named || strlen(colon + 1) >= CONF_KEY_MIN_BYTES);
+}
+
+/* id:key,id:key */
+static bool are_keys(const char *list)
+{
+	for (unsigned keys = 0; *list; keys++) {
+		size_t n = strcspn(list, ","), id = strcspn(list, ":");
+
+		if (keys == CONF_OLD_KEYS || !id || id >= n || n - id - 1 < CONF_KEY_MIN_BYTES)
+			return false;
+		list += n + (list[n] == ',');
+	}
+	return true;
+}
+
+unsigned conf_least_conns(const struct conf *c)
+{
+	return 2 + c->projector;
+}
+
+/* What two settings say of each other. */
+static bool check_connections(const struct conf *c, FILE *errors)
+{
+	unsigned workers = c->workers ? c->workers : 1, least = workers * conf_least_conns(c);
+
+	if (c->db_max_open_conns >= least)
+		return true;
+	fprintf(errors, "DB_MAX_OPEN_CONNS: %u is too few: WORKERS %u need %u connections\n", c->db_max_open_conns, workers,
+		least);
+	return false;
+}
+
 /* What a range or a length cannot say. */
 static bool check_meaning(const struct conf *c, FILE *errors)
 {
 	static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 	static const char *const modes[] = { "disable", "prefer", "require", "verify-ca", "verify-full", NULL };
-	size_t key = strlen(c->pii_hmac_key);
 	const struct {
 		bool ok;
 		const char *name, *value, *wrong;
@@ -266,10 +314,15 @@ static bool check_meaning(const struct conf *c, FILE *errors)
 		{ *c->db_name, "DB_NAME", NULL, "is empty" },
 		{ *c->db_user, "DB_USER", NULL, "is empty" },
 		{ *c->pii_hmac_key_id, "PII_HMAC_KEY_ID", NULL, "is empty" },
-		{ !key || key >= 32, "PII_HMAC_KEY", NULL, "is shorter than 32 bytes" },
+		{ strlen(c->pii_hmac_key_id) < CONF_KEY_ID_BYTES, "PII_HMAC_KEY_ID", c->pii_hmac_key_id, "is longer than 39 bytes" },
+		{ !*c->pii_hmac_key || is_key(c->pii_hmac_key), "PII_HMAC_KEY", NULL, "is shorter than 32 bytes, or 16 behind its id" },
+		{ are_keys(c->pii_hmac_old_keys), "PII_HMAC_OLD_KEYS", NULL,
+		  "is not id:key,id:key, at most 8 keys of 16 bytes or more" },
+		{ !*c->order_service_addr || is_host_port(c->order_service_addr), "ORDER_SERVICE_ADDR", c->order_service_addr,
+		  "is not host:port" },
 		{ c->grpc_port != c->http_port, "HTTP_PORT", NULL, "is the same as GRPC_PORT" },
 	};
-	bool ok = true;
+	bool ok = check_connections(c, errors);
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
 		if (checks[i].ok)

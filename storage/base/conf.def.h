@@ -9,6 +9,7 @@
 #define CONF_UINTS(X)                                                                               \
 	X(grpc_port, GRPC_PORT, 9017, 1, 65535, "", "gRPC listens here")                           \
 	X(http_port, HTTP_PORT, 8017, 1, 65535, "", "HTTP listens here")                           \
+	X(http_request_sec, HTTP_REQUEST_SEC, 60, 1, 3600, "s", "a connection that takes longer to send a request is hung up") \
 	X(workers, WORKERS, 0, 0, 256, "processes", "reactors; 0: the CPUs the cgroup grants")     \
 	X(db_port, DB_PORT, 5432, 1, 65535, "", "PostgreSQL's port")                               \
 	X(db_max_open_conns, DB_MAX_OPEN_CONNS, 50, 2, 10000, "connections", "ceiling for all workers together") \

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { CONF_TEXT_BYTES = 256 };
+enum { CONF_TEXT_BYTES = 256, CONF_KEY_MIN_BYTES = 16, CONF_KEY_ID_BYTES = 40, CONF_OLD_KEYS = 8 };
 
 struct conf {
 #define X(field, ...) uint32_t field;
@@ -31,6 +31,8 @@ struct conf {
 bool conf_load(struct conf *c, int *argc, char **argv, FILE *errors);
 /* The content of a secret's file, without its line end. On failure *why says so, and out is untouched. */
 bool conf_read_secret(const char *path, char out[CONF_TEXT_BYTES], const char **why);
+/* Connections that a worker cannot do without: to store, to ask, and to project. */
+unsigned conf_least_conns(const struct conf *c);
 void conf_print_help(FILE *to);  /* one line a setting: flag, NAME, default, range, unit, help */
 
 #endif

@@ -271,6 +271,16 @@ def test_discard(db, service):
                        "AND next_retry_at IS NOT NULL")
 
 
+def test_an_empty_filter_is_none_and_an_unknown_state_is_a_mistake(db, service):
+    reject(service, {**shop.cloud_event("no.such", {"x": 1})})
+    assert len(letters(service, error_code="", status="", topic="", source="", event_type="")) == 1
+    assert not letters(service, status="resolved")
+    e = failure(lambda: letters(service, status="solved"))
+    assert e.code() == grpc.StatusCode.INVALID_ARGUMENT and "resolved" in e.details()
+    e = failure(lambda: service.call(ADMIN + "ListReconciliationReports", severity="bad"))
+    assert e.code() == grpc.StatusCode.INVALID_ARGUMENT and "critical" in e.details()
+
+
 @pytest.mark.parametrize("method", ["RetryDeadLetters", "DiscardDeadLetters"])
 @pytest.mark.parametrize(
     "fields",

@@ -206,7 +206,13 @@ def test_runs_by_hand(db, launch):
     [listed] = service.call(ADMIN + "ListJobs", name="reconciliation").jobs
     assert [r.slot for r in listed.runs] == [run.slot] and listed.last_success == run.finished_at
     assert service.metric("job_last_success_timestamp_seconds", job="reconciliation") >= 0
-    for fields in ({"name": "nothing"}, {}, {"name": "reconciliation", "date": "31.1.2026"}):
+    ahead = str(TODAY + dt.timedelta(days=2))
+    for fields in (
+        {"name": "nothing"},
+        {},
+        {"name": "reconciliation", "date": "31.1.2026"},
+        {"name": "reconciliation", "date": ahead},
+    ):
         e = failure(lambda f=fields: service.call(ADMIN + "RunJob", **f))
         assert e.code() == grpc.StatusCode.INVALID_ARGUMENT, fields
 
@@ -248,6 +254,7 @@ def test_the_command_says_how_it_went(db):
     assert command(db, "dead_letter_retry") == 0
     assert command(db, "no_such_job") == 2
     assert command(db, "reconciliation", "--date", "2026-02-30") == 2
+    assert command(db, "reconciliation", "--date", "2999-01-01") == 2
     break_reconciliation(db)
     assert command(db, "reconciliation") == 1
     [run] = runs(db, "reconciliation", scheduled=False)

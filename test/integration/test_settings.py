@@ -41,6 +41,23 @@ def test_each_mistake_is_a_line(command):
     assert len(lines) == 4
 
 
+def test_all_mistakes_are_told_at_once_whoever_finds_them():
+    _, _, errors = run(
+        "check-config",
+        "--no-such-flag",
+        "1",
+        "--nor-this=2",
+        REPORTING_CURRENCY="XXZ",
+        LOG_LEVEL="loud",
+        WORKERS="30",
+        PII_HMAC_OLD_KEYS="nonsense",
+    )
+    lines = errors.strip().splitlines()
+    for name in ("--no-such-flag", "--nor-this", "REPORTING_CURRENCY", "LOG_LEVEL", "WORKERS"):
+        assert [line for line in lines if name in line], (name, errors)
+    assert len(lines) == 6, errors
+
+
 def test_check_config_accepts_the_defaults():
     assert run("check-config")[0] == 0
 

@@ -1,8 +1,11 @@
 """Several workers are one service: any answers for all, and one that dies is replaced."""
+import concurrent.futures
 import contextlib
 import http.client
 import os
 import signal
+
+import pytest
 
 from fixture import events as shop
 from fixture.service import tally
@@ -44,6 +47,23 @@ def test_a_killed_worker_is_replaced(launch, db):
     service.wait_for_all()
     publish_over_many_connections(service, 10)
     assert db.value("SELECT count(*) FROM analytics_events") == 40
+
+
+@pytest.mark.parametrize("workers,ceiling", [(1, 3), (2, 7)])
+def test_connections_stay_below_their_common_ceiling(launch, db, workers, ceiling):
+    service = launch(db, workers=workers, db_max_open_conns=ceiling, wait_for="live")
+    service.wait_for("ready")
+    seen = set()
+    with concurrent.futures.ThreadPoolExecutor(8) as many:
+        asked = [
+            many.submit(service.http, "GET", "/api/v1/analytics/dashboard/overview")
+            for _ in range(40)
+        ] + [many.submit(service.deliver, shop.page_view()) for _ in range(40)]
+        while not all(a.done() for a in asked):
+            seen.add(db.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                              " AND usename = 'analytics'"))
+    assert {a.result()["result"] for a in asked[40:]} == {"stored"}
+    assert max(seen) <= ceiling, seen
 
 
 def test_a_worker_on_its_way_up_refuses_nobody(launch, db):

@@ -114,7 +114,10 @@ static const struct { const char *name, *value; } wrong[] = {
 	{ "BUSINESS_TIMEZONE", "/etc/localtime" }, { "BUSINESS_TIMEZONE", "Europe" },
 	{ "BUSINESS_TIMEZONE", "Europe/../UTC" }, { "BUSINESS_TIMEZONE", "zone.tab" },
 	{ "LISTEN_ADDRESS", "example.org" }, { "PII_HMAC_KEY", "short" },
-	{ "PII_HMAC_KEY_FILE", "/nonexistent/key" }, { "DB_PASSWORD_FILE", "/nonexistent/password" },
+	{ "PII_HMAC_KEY", "the-name-of-this-key-is-long:secret" }, { "PII_HMAC_OLD_KEYS", "key" },
+	{ "PII_HMAC_OLD_KEYS", "k0:0123456789abcdef,k1:short" }, { "ORDER_SERVICE_ADDR", "orders" },
+	{ "PII_HMAC_KEY_ID", "a-name-of-a-key-that-has-more-than-39-bytes" }, { "ORDER_SERVICE_ADDR", "orders:99999" },
+	{ "DB_MAX_OPEN_CONNS", "2" }, { "PII_HMAC_KEY_FILE", "/nonexistent/key" }, { "DB_PASSWORD_FILE", "/nonexistent/password" },
 };
 
 ParameterizedTestParameters(conf, a_mistake_is_one_line)
@@ -146,6 +149,30 @@ Test(conf, every_mistake_is_told_at_once)
 	cr_expect_not(l.ok);
 	cr_expect_eq(lines_of(l.said), 4, "%s", l.said);
 	cr_expect(strstr(l.said, "--db-port needs a value"));
+}
+
+Test(conf, workers_and_connections_have_to_fit)
+{
+	struct loaded l = { 0 };
+
+	load(&l, "--workers=4", "--db-max-open-conns=11", NULL);
+	cr_expect_not(l.ok);
+	cr_expect_eq(lines_of(l.said), 1, "%s", l.said);
+	load(&l, "--workers=4", "--db-max-open-conns=12", NULL);
+	cr_expect(l.ok, "%s", l.said);
+	load(&l, "--workers=4", "--db-max-open-conns=8", "--projector=0", NULL);
+	cr_expect(l.ok, "%s", l.said);
+}
+
+Test(conf, addresses_and_keys_that_are_good)
+{
+	struct loaded l = { 0 };
+
+	load(&l, "--order-service-addr=dns:///orders.shop:9090", "--pii-hmac-key=k2:0123456789abcdef0123456789abcdef",
+	     "--pii-hmac-old-keys=k0:0123456789abcdef,k1:0123456789abcdef", NULL);
+	cr_expect(l.ok, "%s", l.said);
+	load(&l, "--order-service-addr=[::1]:9090", NULL);
+	cr_expect(l.ok, "%s", l.said);
 }
 
 Test(conf, good_zones)
