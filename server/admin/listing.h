@@ -21,9 +21,9 @@ void listing_ask(struct call *c, const struct listing *l);
 /* days of a request as a parameter, between 1 and a year, in the call's arena. False: it has failed the call. */
 MUST_CHECK bool listing_days(struct call *c, bool given, int32_t days, const char **out);
 
-/* NULL for what is left empty. */
 /* Absent, empty, or one of the names, a list that ends with NULL; else the call has failed: false. */
-bool listing_among(struct call *c, const char *field, const char *text, const char *const *names);
+MUST_CHECK bool listing_among(struct call *c, const char *field, const char *text, const char *const *names);
+/* NULL for what is left empty. */
 const char *listing_filter(const char *text);
 
 #endif

@@ -3,7 +3,9 @@ over both app protocols, in bulk and event by event, also when PostgreSQL is awa
 middle; then nothing may land on a dead-letter topic or in the dead-letter table, but for poison,
 and that once. Longer by hand: DAPRD_TEST_EVENTS=5000 DAPRD_TEST_OUTAGE_S=90.
 
-The sidecar: go install -tags stablecomponents github.com/dapr/dapr/cmd/daprd@v1.16.0"""
+The sidecar cannot be had by `go install`, its module replaces others. In an empty folder:
+    go mod init sidecar && go get github.com/dapr/dapr/cmd/daprd@v1.16.0
+    go build -mod=mod -tags stablecomponents -o daprd github.com/dapr/dapr/cmd/daprd"""
 import os
 import random
 import threading
