@@ -1,5 +1,5 @@
 /* server/ingest/flush.c -- batches by pressure, not by clock: what has gathered is sent at the end of the
- * turn when a connection is idle, else when one has room and the batch is full. */
+ * turn when a connection is idle and it is worth it (gather.h), else when one has room and the batch is full. */
 #include "server/ingest/event_table.h"
 #include "server/ingest/request.h"
 #include "storage/base/clock.h"
@@ -196,6 +196,7 @@ static void on_stored(struct event_batch *b, enum err_code c)
 
 	metric_observe(g->seconds, (double)(clock_mono_us() - l->opened_us) / 1e6);
 	pace_stored(&g->pace);
+	gather_stored(&g->gather, b->n);
 	if (c)
 		fail_load(g, l);
 	else
@@ -217,6 +218,7 @@ static bool send_load(struct ingest *g, struct load *l)
 		return true;
 	}
 	pace_sent(&g->pace);
+	gather_sent(&g->gather, l->batch->n);
 	metric_observe(g->batch_rows, l->batch->n);
 	return true;
 }
@@ -245,7 +247,8 @@ static void send_ready(struct ingest *g)
 	}
 	if (l || !g->open || !g->open->batch->n)
 		return;
-	if ((event_store_idle(g->store) && !g->held && may_send(g)) || !event_store_ready(g->store)) {
+	if ((event_store_idle(g->store) && !g->held && may_send(g) && gather_allows(&g->gather, g->open->batch->n)) ||
+	    !event_store_ready(g->store)) {
 		close_load(g);
 		send_ready(g);
 	}

@@ -28,7 +28,7 @@ static bool read_old_keys(struct ingest *g, const char *list)
 	return true;
 }
 
-static void on_rested(void *ingest)
+static void on_may_send(void *ingest)
 {
 	flush_soon(ingest);
 }
@@ -68,7 +68,8 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 	g->batch_rows = metric_get(M_BATCH, "", "");
 	g->seconds = metric_get(M_INGEST, "", "");
 	g->suppressed = metric_get(M_SUPPRESSED, "", "");
-	pace_init(&g->pace, l, on_rested, g);
+	pace_init(&g->pace, l, on_may_send, g);
+	gather_init(&g->gather, l, on_may_send, g);
 	conserve_start(&g->conserve, l, &g->in_flight);
 	*out = g;
 	return ERR_OK;
@@ -104,6 +105,7 @@ struct ingest *ingest_destroy(struct ingest *g)
 		return NULL;
 	conserve_stop(&g->conserve);
 	pace_stop(&g->pace);
+	gather_stop(&g->gather);
 	while ((l = g->spare)) {
 		g->spare = l->next;
 		load_destroy(l);

@@ -5,6 +5,7 @@
 
 #include "server/ingest/conserve.h"
 #include "server/ingest/dedup.h"
+#include "server/ingest/gather.h"
 #include "server/ingest/ingest.h"
 #include "server/ingest/load.h"
 #include "server/ingest/pace.h"
@@ -68,6 +69,7 @@ struct ingest {
 	bool fed;
 	struct share share;              /* of the budget */
 	struct pace pace;                /* of what is stored */
+	struct gather gather;            /* of small batches */
 	size_t row_bytes;                /* encoded rows */
 	uint64_t in_flight;              /* received and not settled */
 	struct type_counters types[MAX_TYPES];
