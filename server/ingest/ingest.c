@@ -9,21 +9,19 @@
 #include <stdlib.h>
 
 enum {
-	KEY_MIN_BYTES = CONF_KEY_MIN_BYTES,
 	SCRATCH_BYTES = 64 << 20,        /* a 1 MiB event of tiny values takes about this much as a tree */
 	REQUEST_ARENA_BYTES = 8 << 20,
 };
 
-/* id:key,id:key. False: one of them is no key. */
+/* False: one of them is no key, or they are too many. */
 static bool read_old_keys(struct ingest *g, const char *list)
 {
-	while (*list) {
-		size_t n = strcspn(list, ","), id = strcspn(list, ":");
+	struct pii_key k;
 
-		if (id >= n || !id || n - id - 1 < KEY_MIN_BYTES || g->nold_keys == INGEST_OLD_KEYS)
+	while (*list) {
+		if (g->nold_keys == CONF_OLD_KEYS || !conf_next_key(&list, &k.id, &k.secret))
 			return false;
-		g->old_keys[g->nold_keys++] = (struct pii_key){ { list, id }, { list + id + 1, n - id - 1 } };
-		list += n + (list[n] == ',');
+		g->old_keys[g->nold_keys++] = k;
 	}
 	return true;
 }
@@ -53,7 +51,7 @@ enum err_code ingest_create(struct ingest **out, const struct conf *c, struct lo
 		dedup_destroy(g->dedup);
 		free(g);
 		return err_set(e, ERR_PRECONDITION, "PII_HMAC_KEY or PII_HMAC_OLD_KEYS cannot be used: a key has 16 bytes or "
-						    "more; old ones are written as id:key,id:key, at most %d", INGEST_OLD_KEYS);
+						    "more; old ones are written as id:key,id:key, at most %d", CONF_OLD_KEYS);
 	}
 	g->share.limit = (size_t)c->ingest_queue_mib << 20;
 	g->ready_tail = &g->ready;
@@ -86,7 +84,7 @@ bool ingest_use_key(struct ingest *g, const char *key)
 	bool named = colon && colon > key && (size_t)(colon - key) < sizeof(g->key_id);
 	const char *secret = named ? colon + 1 : key;
 
-	if (strlen(secret) < KEY_MIN_BYTES || strlen(secret) >= sizeof(g->key_secret))
+	if (strlen(secret) < CONF_KEY_MIN_BYTES || strlen(secret) >= sizeof(g->key_secret))
 		return false;
 	if (named)
 		snprintf(g->key_id, sizeof(g->key_id), "%.*s", (int)(colon - key), key);

@@ -16,8 +16,6 @@ struct ingest;
 struct ingest_request;
 struct suppressions; /* server/ingest/suppress.h */
 
-enum { INGEST_OLD_KEYS = CONF_OLD_KEYS };
-
 /* What a request brings. */
 struct ingest_bill {
 	uint64_t source;             /* share_source */

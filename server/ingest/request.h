@@ -56,7 +56,7 @@ struct ingest {
 	struct dedup *dedup;
 	struct pii_key key;              /* slices of the two below */
 	char key_id[CONF_KEY_ID_BYTES], key_secret[CONF_TEXT_BYTES];
-	struct pii_key old_keys[INGEST_OLD_KEYS]; /* slices of the settings */
+	struct pii_key old_keys[CONF_OLD_KEYS]; /* slices of the settings */
 	unsigned nold_keys;
 	const struct narrowings *schemas; /* NULL: not known yet */
 	const struct suppressions *erased; /* likewise */

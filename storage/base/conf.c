@@ -263,16 +263,25 @@ static bool is_key(const char *v)
 	return strlen(v) >= 32 && (!named || strlen(colon + 1) >= CONF_KEY_MIN_BYTES);
 }
 
-/* id:key,id:key */
+bool conf_next_key(const char **list, struct slice *id, struct slice *key)
+{
+	size_t n = strcspn(*list, ","), colon = strcspn(*list, ":");
+
+	if (!colon || colon >= n || n - colon - 1 < CONF_KEY_MIN_BYTES)
+		return false;
+	*id = (struct slice){ *list, colon };
+	*key = (struct slice){ *list + colon + 1, n - colon - 1 };
+	*list += n + ((*list)[n] == ',');
+	return true;
+}
+
 static bool are_keys(const char *list)
 {
-	for (unsigned keys = 0; *list; keys++) {
-		size_t n = strcspn(list, ","), id = strcspn(list, ":");
+	struct slice id, key;
 
-		if (keys == CONF_OLD_KEYS || !id || id >= n || n - id - 1 < CONF_KEY_MIN_BYTES)
+	for (unsigned keys = 0; *list; keys++)
+		if (keys == CONF_OLD_KEYS || !conf_next_key(&list, &id, &key))
 			return false;
-		list += n + (list[n] == ',');
-	}
 	return true;
 }
 

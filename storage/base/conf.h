@@ -5,6 +5,7 @@
 #define STORAGE_BASE_CONF_H
 
 #include "storage/base/conf.def.h"
+#include "storage/base/slice.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,6 +32,8 @@ struct conf {
 bool conf_load(struct conf *c, int *argc, char **argv, FILE *errors);
 /* The content of a secret's file, without its line end. On failure *why says so, and out is untouched. */
 bool conf_read_secret(const char *path, char out[CONF_TEXT_BYTES], const char **why);
+/* The next of id:key,id:key: its halves, slices of *list, which moves behind them. False: no key is written there. */
+bool conf_next_key(const char **list, struct slice *id, struct slice *key);
 /* Connections that a worker cannot do without: to store, to ask, and to project. */
 unsigned conf_least_conns(const struct conf *c);
 void conf_print_help(FILE *to);  /* one line a setting: flag, NAME, default, range, unit, help */

@@ -11,19 +11,33 @@ static int64_t now_us(void)
 	return mono_us;
 }
 
+static struct loop loop;
+static struct gather g;
+static unsigned waited;
+
 static void on_waited(void *times)
 {
 	++*(unsigned *)times;
 }
 
-Test(gather, one_small_batch_at_a_time, .timeout = 30)
+static void begin(void)
 {
-	struct loop loop = { .ev = ev_loop_new(EVFLAG_AUTO) };
-	unsigned waited = 0;
-	struct gather g;
-
+	loop.ev = ev_loop_new(EVFLAG_AUTO);
 	clock_fake(now_us, now_us);
 	gather_init(&g, &loop, on_waited, &waited);
+}
+
+static void end(void)
+{
+	gather_stop(&g);
+	cr_expect_not(ev_is_active(&g.timer));
+	ev_loop_destroy(loop.ev);
+}
+
+TestSuite(gather, .init = begin, .fini = end, .timeout = 30);
+
+Test(gather, one_small_batch_at_a_time)
+{
 	cr_expect(gather_allows(&g, 1));
 	gather_sent(&g, GATHER_ROWS); /* large ones neither hold others up */
 	cr_expect(gather_allows(&g, 1));
@@ -34,18 +48,10 @@ Test(gather, one_small_batch_at_a_time, .timeout = 30)
 	cr_expect_not(gather_allows(&g, 1));
 	gather_stored(&g, 1);
 	cr_expect(gather_allows(&g, 1));
-	gather_stop(&g);
-	ev_loop_destroy(loop.ev);
 }
 
-Test(gather, a_slow_batch_holds_others_up_for_a_moment, .timeout = 30)
+Test(gather, a_slow_batch_holds_others_up_for_a_moment)
 {
-	struct loop loop = { .ev = ev_loop_new(EVFLAG_AUTO) };
-	unsigned waited = 0;
-	struct gather g;
-
-	clock_fake(now_us, now_us);
-	gather_init(&g, &loop, on_waited, &waited);
 	gather_sent(&g, 1);
 	cr_expect_not(gather_allows(&g, 1));
 	ev_run(loop.ev, 0); /* the timer is all there is */
@@ -54,7 +60,4 @@ Test(gather, a_slow_batch_holds_others_up_for_a_moment, .timeout = 30)
 	cr_expect(ev_is_active(&g.timer));   /* and comes back */
 	mono_us += 10000;
 	cr_expect(gather_allows(&g, 1));
-	gather_stop(&g);
-	cr_expect_not(ev_is_active(&g.timer));
-	ev_loop_destroy(loop.ev);
 }
