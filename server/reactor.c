@@ -4,6 +4,7 @@
 #include "server/admin/letter_census.h"
 #include "server/admin/schema_registry.h"
 #include "server/http/http.h"
+#include "server/ingest/feed.h"
 #include "server/ingest/ingest.h"
 #include "server/key_reload.h"
 #include "server/query/realtime.h"
@@ -211,6 +212,7 @@ static enum err_code open_all(struct reactor *r, const struct conf *conf, unsign
 			      MAX_WAITING_QUERIES, e)) ||
 	    (for_jobs && (rc = open_job_pool(r, for_jobs, idle, e))) ||
 	    (rc = ingest_create(&s->ingest, conf, s->loop, s->events, e)) ||
+	    (rc = feed_line_create(&s->feeds, s->loop, e)) ||
 	    (rc = schema_registry_create(&s->schemas, s, e)) || (rc = erasure_watch_create(&s->erasures, s, e)) ||
 	    (rc = realtime_create(&s->realtime, s, e)) ||
 	    (rc = letter_census_start(&r->letter_census, s, e)) ||
@@ -237,6 +239,7 @@ static void close_all(struct reactor *r)
 	r->letter_census = letter_census_stop(r->letter_census);
 	s->schemas = schema_registry_destroy(s->schemas);
 	s->erasures = erasure_watch_destroy(s->erasures);
+	s->feeds = feed_line_destroy(s->feeds);
 	s->ingest = ingest_destroy(s->ingest);
 	s->offload = offload_destroy(s->offload);
 	r->key_reload = key_reload_stop(r->key_reload);

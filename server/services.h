@@ -9,6 +9,7 @@
 struct event_store;
 struct pool;
 struct ingest;
+struct feed_line;
 struct schema_registry;
 struct realtime;
 struct erasure_watch;
@@ -28,6 +29,7 @@ struct services {
 	struct pool *queries;
 	struct pool *job_queries;                 /* for long statements of jobs; NULL: there are too few connections */
 	struct ingest *ingest;
+	struct feed_line *feeds;                  /* requests whose events ingestion takes by and by */
 	struct schema_registry *schemas;
 	struct realtime *realtime;
 	struct erasure_watch *erasures;

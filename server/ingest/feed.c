@@ -2,17 +2,20 @@
 
 #include "server/ingest/wire.h"
 
-enum { EVENTS_A_TURN = 250 };
+#include <stdlib.h>
+
+enum { EVENTS_A_TURN = 250, TURNS_A_ROUND = 4 };
+
+struct feed_line {
+	struct loop *loop;
+	struct feed *first, **tail;
+	unsigned turns;                    /* that the first has had of its round */
+	ev_timer next_turn;
+};
 
 typedef Api__Analytics__V1__PublishEventsResponse response;
 typedef Api__Analytics__V1__EventResult result;
 typedef Api__Analytics__V1__EventError error;
-
-static void on_next_turn(struct ev_loop *ev, ev_timer *t, int revents)
-{
-	(void)ev, (void)revents;
-	feed_run(t->data);
-}
 
 /* How many events the request holds, and the first; false when it is no such message. */
 static bool count_events(struct slice request, uint32_t *n, struct slice *first)
@@ -44,7 +47,6 @@ enum err_code feed_open(struct feed *f, const struct services *s, uint64_t peer,
 {
 	struct slice first = { NULL, 0 };
 	struct ingest_bill bill = { .bytes = bytes.n };
-	enum err_code rc;
 
 	if (!count_events(bytes, &bill.events, &first))
 		return err_set(e, ERR_INVALID, "the message cannot be decoded");
@@ -53,37 +55,122 @@ enum err_code feed_open(struct feed *f, const struct services *s, uint64_t peer,
 	f->services = s;
 	f->bytes = bytes;
 	f->at = 0;
-	ev_init(&f->next_turn, on_next_turn);
-	f->next_turn.data = f;
+	f->left = bill.events;
 	bill.source = share_source(peer, source_of(first));
-	rc = ingest_open(s->ingest, &bill, settled, ctx, &f->request, e);
-	if (!rc)
-		ingest_hold(f->request);
-	return rc;
+	return ingest_open(s->ingest, &bill, settled, ctx, &f->request, e);
 }
 
-void feed_run(struct feed *f)
+static void take_some(struct feed *f)
 {
 	struct slice event;
 	bool bad = false;
 
-	for (int i = 0; i < EVENTS_A_TURN; i++) {
-		if (!event_next_proto(f->bytes, &f->at, &event, &bad)) {
-			ingest_release(f->request);
-			ingest_close(f->request);
-			if (f->consumed)
-				f->consumed(f);
-			return;
-		}
-		ingest_proto(f->request, event, SLICE("PublishEvents"));
+	for (int i = 0; i < EVENTS_A_TURN && f->left; i++, f->left--)
+		if (event_next_proto(f->bytes, &f->at, &event, &bad))
+			ingest_proto(f->request, event, SLICE("PublishEvents"));
+}
+
+static void finish(struct feed *f)
+{
+	ingest_close(f->request);
+	if (f->consumed)
+		f->consumed(f);
+}
+
+static void stand_last(struct feed_line *line, struct feed *f)
+{
+	f->next = NULL;
+	*line->tail = f;
+	line->tail = &f->next;
+}
+
+/* Takes *at out of the line. What was taken of it goes on its way without the rest. */
+static void step_out(struct feed_line *line, struct feed **at)
+{
+	struct feed *f = *at;
+
+	if (f == line->first && line->turns) {
+		line->turns = 0;
+		ingest_release(f->request);
 	}
-	loop_timer(f->services->loop, &f->next_turn, 0, 0);
+	*at = f->next;
+	if (!*at)
+		line->tail = at;
+}
+
+static void take_turn(struct feed_line *line)
+{
+	struct feed *f = line->first;
+
+	if (!line->turns++)
+		ingest_hold(f->request);
+	take_some(f);
+	if (!f->left || line->turns == TURNS_A_ROUND)
+		step_out(line, &line->first);
+	if (f->left && line->first != f)
+		stand_last(line, f);
+	if (line->first)
+		loop_timer(line->loop, &line->next_turn, 0, 0);
+	if (!f->left)
+		finish(f);
+}
+
+static void on_next_turn(struct ev_loop *ev, ev_timer *t, int revents)
+{
+	struct feed_line *line = t->data;
+
+	(void)ev, (void)revents;
+	line->loop->changed = true; /* the timer ended by itself */
+	if (line->first)
+		take_turn(line);
+}
+
+enum err_code feed_line_create(struct feed_line **out, struct loop *l, struct err *e)
+{
+	struct feed_line *line = calloc(1, sizeof(*line));
+
+	if (!line)
+		return err_set(e, ERR_QUOTA, "no memory for the requests to be fed");
+	line->loop = l;
+	line->tail = &line->first;
+	ev_init(&line->next_turn, on_next_turn);
+	line->next_turn.data = line;
+	*out = line;
+	return ERR_OK;
+}
+
+struct feed_line *feed_line_destroy(struct feed_line *line)
+{
+	if (!line)
+		return NULL;
+	loop_timer_stop(line->loop, &line->next_turn);
+	free(line);
+	return NULL;
+}
+
+void feed_run(struct feed *f)
+{
+	struct feed_line *line = f->services->feeds;
+
+	if (f->left <= EVENTS_A_TURN) {
+		take_some(f);
+		finish(f);
+		return;
+	}
+	stand_last(line, f);
+	if (line->first == f)
+		take_turn(line);
 }
 
 void feed_abandon(struct feed *f)
 {
-	loop_timer_stop(f->services->loop, &f->next_turn);
-	ingest_release(f->request);
+	struct feed_line *line = f->services->feeds;
+
+	for (struct feed **at = &line->first; *at; at = &(*at)->next)
+		if (*at == f) {
+			step_out(line, at);
+			break;
+		}
 	ingest_close(f->request);
 }
 
