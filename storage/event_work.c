@@ -13,7 +13,7 @@
 enum {
 	MAX_RETRIES = 5,
 	MAX_REMADE = 2,
-	PARAMS_KEEP_BYTES = 8 << 20,
+	PARAMS_KEEP_BYTES = 512 << 10, /* what 500 rows need; more is libpq's in a moment */
 	CAREFUL_BATCHES = 32, /* redeliveries come in runs */
 };
 

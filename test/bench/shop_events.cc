@@ -11,11 +11,11 @@ using io::cloudevents::v1::CloudEvent;
 
 namespace
 {
-enum { ID_DIGITS = 20, EVENTS_A_SESSION = 8 };
+enum { RUN_DIGITS = 11, ID_DIGITS = 20, EVENTS_A_SESSION = 8 };
 const std::string event_mark(ID_DIGITS, '#');
 const std::string session_mark(ID_DIGITS, '~');
 
-/* Hex of the start time in us, then a counter: 11 + 9 digits. */
+/* Hex of the start time in us, then a counter. */
 std::atomic<uint64_t> counter{0};
 
 void write_id(char *to, uint64_t n)
@@ -26,11 +26,13 @@ void write_id(char *to, uint64_t n)
 		clock_gettime(CLOCK_REALTIME, &t);
 		return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 	}();
-	char text[ID_DIGITS + 1];
+	static const char digits[] = "0123456789abcdef";
+	uint64_t counted = n;
 
-	snprintf(text, sizeof(text), "%011llx%09llx", (unsigned long long)(run_us & 0xfffffffffff),
-		 (unsigned long long)(n & 0xfffffffff));
-	memcpy(to, text, ID_DIGITS);
+	for (int i = ID_DIGITS; i-- > RUN_DIGITS; counted >>= 4)
+		to[i] = digits[counted & 15];
+	for (int i = RUN_DIGITS; i-- > 0;)
+		to[i] = digits[run_us >> 4 * (RUN_DIGITS - 1 - i) & 15];
 }
 
 struct Kind {
