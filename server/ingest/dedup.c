@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { WAYS = 4 };
+enum { WAYS = 4, CACHE_LINE = 64 };
 
 struct slot {
 	struct event_key key;
@@ -113,6 +113,16 @@ static struct slot *take(struct dedup *d, const struct event_key *k)
 		metric_set(d->entries, ++d->used);
 	m->of[i] = mark_of(k);
 	return &d->slots[bucket * WAYS + i];
+}
+
+void dedup_expect(const struct dedup *d, const struct event_key *k)
+{
+	uint32_t bucket = bucket_of(d, k);
+	const char *at = (const char *)&d->slots[bucket * WAYS], *end = at + WAYS * sizeof(*d->slots);
+
+	__builtin_prefetch(&d->marks[bucket], 1);
+	for (; at < end; at += CACHE_LINE)
+		__builtin_prefetch(at, 1);
 }
 
 void dedup_settle(struct dedup *d, const struct event_key *k, const uint8_t digest[16], int64_t now_us)

@@ -22,6 +22,8 @@ enum dedup_answer { DEDUP_UNKNOWN, DEDUP_SAME /* stored with this digest */, DED
 MUST_CHECK enum err_code dedup_create(struct dedup **out, uint32_t entries, int64_t window_us, struct err *e);
 struct dedup *dedup_destroy(struct dedup *d);   /* NULL-safe; returns NULL */
 enum dedup_answer dedup_look(struct dedup *d, const struct event_key *k, const uint8_t digest[16], int64_t now_us);
+/* k is settled soon: its place is fetched into the cache of the CPU meanwhile. */
+void dedup_expect(const struct dedup *d, const struct event_key *k);
 void dedup_settle(struct dedup *d, const struct event_key *k, const uint8_t digest[16], int64_t now_us);
 
 #endif

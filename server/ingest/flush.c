@@ -12,6 +12,7 @@ enum {
 	LETTER_ROWS = 500,
 	LETTER_BYTES = 4 << 20,
 	KEEP_SPARE = 4,
+	SETTLE_AHEAD = 8,
 	MOST_CONTENTS = 4,       /* of one identity, waiting one behind the other */
 };
 
@@ -169,10 +170,14 @@ static void settle_follower(struct ingest *g, const struct load *l, const struct
 
 static void settle_load(struct ingest *g, struct load *l)
 {
+	const struct event_batch *b = l->batch;
 	int64_t now_us = clock_wall_us();
 
-	for (uint32_t i = 0; i < l->batch->n; i++)
-		settle_entry(g, l, &l->batch->entries[i], now_us);
+	for (uint32_t i = 0; i < b->n; i++) {
+		if (i + SETTLE_AHEAD < b->n)
+			dedup_expect(g->dedup, &b->entries[i + SETTLE_AHEAD].key);
+		settle_entry(g, l, &b->entries[i], now_us);
+	}
 	for (struct follower *f = l->followers; f; f = f->next)
 		settle_follower(g, l, f);
 	if (l->behind)
