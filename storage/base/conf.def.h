@@ -21,7 +21,7 @@
 	X(breaker_failures, BREAKER_FAILURES, 5, 1, 1000, "failures", "of PostgreSQL in a row, then calls are refused at once") \
 	X(breaker_open_ms, BREAKER_OPEN_MS, 30000, 10, 3600000, "ms", "until a probe finds out whether it is back") \
 	X(retention_days, RETENTION_DAYS, 90, 1, 36500, "days", "older events are refused, and archived once stored") \
-	X(ingest_conns, INGEST_CONNS, 2, 1, 64, "connections", "a worker's connections for storing events") \
+	X(ingest_conns, INGEST_CONNS, 3, 1, 64, "connections", "a worker's connections for storing events") \
 	X(ingest_batch_rows, INGEST_BATCH_ROWS, 1000, 1, 20000, "rows", "at most this many in one statement") \
 	X(ingest_queue_mib, INGEST_QUEUE_MIB, 64, 1, 65536, "MiB", "a worker's events in memory; beyond it calls are refused") \
 	X(dedup_entries, DEDUP_ENTRIES, 100000, 4, 10000000, "identities", "that a worker remembers as stored, so that PostgreSQL need not be asked") \
