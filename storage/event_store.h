@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 struct event_key {
-	uint8_t b[16]; /* XXH3-128 of source, 0, event id, big-endian */
+	uint8_t b[16]; /* of source and event id: see event_key_make in server/ingest/envelope.h */
 };
 
 /* A decimal amount: minor / 10^scale major units. */

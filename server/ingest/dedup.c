@@ -63,7 +63,7 @@ static uint32_t bucket_of(const struct dedup *d, const struct event_key *k)
 {
 	uint64_t h;
 
-	memcpy(&h, k->b + 8, sizeof(h)); /* the key is a hash already */
+	memcpy(&h, k->b + 8, sizeof(h)); /* keys end in a hash: see event_key_make */
 	return (uint32_t)h & (d->buckets - 1);
 }
 
@@ -71,7 +71,7 @@ static uint32_t mark_of(const struct event_key *k)
 {
 	uint32_t m;
 
-	memcpy(&m, k->b, sizeof(m));
+	memcpy(&m, k->b + 4, sizeof(m));
 	return m ? m : 1;
 }
 

@@ -2,7 +2,7 @@
 
 #include <xxhash.h>
 
-enum { TRACEPARENT_BYTES = 55 };
+enum { TRACEPARENT_BYTES = 55, KEY_BEGIN_BYTES = 8, KEY_END_BYTES = 3 };
 
 struct slice event_identity(const struct event_in *in)
 {
@@ -15,8 +15,18 @@ struct slice event_identity(const struct event_in *in)
 	return (struct slice){ NULL, 0 };
 }
 
+static void put_hash16(uint8_t to[2], const char *p, size_t n)
+{
+	XXH64_hash_t h = XXH3_64bits(p, n);
+
+	to[0] = (uint8_t)(h >> 8);
+	to[1] = (uint8_t)h;
+}
+
 bool event_key_make(struct arena *a, struct slice source, struct slice identity, struct event_key *key)
 {
+	size_t begin = identity.n < KEY_BEGIN_BYTES ? identity.n : KEY_BEGIN_BYTES;
+	size_t most = identity.n < KEY_END_BYTES ? 0 : identity.n - KEY_END_BYTES;
 	char *whole = arena_alloc(a, source.n + 1 + identity.n);
 	XXH128_canonical_t c;
 
@@ -27,6 +37,8 @@ bool event_key_make(struct arena *a, struct slice source, struct slice identity,
 	memcpy(whole + source.n + 1, identity.p, identity.n);
 	XXH128_canonicalFromHash(&c, XXH3_128bits(whole, source.n + 1 + identity.n));
 	memcpy(key->b, c.digest, sizeof(key->b));
+	put_hash16(key->b, whole, source.n + 1 + begin);
+	put_hash16(key->b + 2, whole, source.n + 1 + most);
 	return true;
 }
 

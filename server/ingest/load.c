@@ -58,7 +58,7 @@ static uint32_t *slot_of(const struct load *l, const struct event_key *k)
 {
 	uint64_t h;
 
-	memcpy(&h, k->b, sizeof(h));
+	memcpy(&h, k->b + 8, sizeof(h)); /* keys end in a hash: see event_key_make */
 	for (uint32_t i = (uint32_t)h & l->mask;; i = (i + 1) & l->mask)
 		if (!l->claimed[i] || memcmp(&l->keys[l->claimed[i] - 1], k, sizeof(*k)) == 0)
 			return &l->claimed[i];

@@ -127,10 +127,12 @@ void against_copy(const Setup &s, Pg &pg, const std::string &data, long rows, in
 			batch == 500 ? 0.35 : 0.45);
 }
 
-void against_rows(const Setup &s, Pg &pg, const PGresult *rows)
+void against_rows(const Setup &s, Pg &pg, const PGresult *rows, bool scattered)
 {
 	std::vector<double> events, singles, ratio;
+	std::string ids = scattered ? "random identities" : "identities that count up";
 
+	scatter_ids(scattered);
 	empty_tables(pg);
 	for (int r = 0; r <= s.rounds; r++) {
 		double e = publish(s, 500, 4, s.seconds).events_s;
@@ -140,9 +142,10 @@ void against_rows(const Setup &s, Pg &pg, const PGresult *rows)
 			continue;
 		events.push_back(e), singles.push_back(one), ratio.push_back(e / one);
 	}
-	printf("\n(c) events/s, 4 clients: PublishEvents by 500 %.0f, row by row %.0f\n",
+	scatter_ids(false);
+	printf("\n(c) events/s, 4 clients, %s: PublishEvents by 500 %.0f, row by row %.0f\n", ids.c_str(),
 	       median(events), median(singles));
-	verdict("(c) 500 x 4 clients", median(ratio), "times row by row", Target::at_least, 25);
+	verdict("(c) 500 x 4 clients, " + ids, median(ratio), "times row by row", Target::at_least, 25);
 }
 } // namespace
 
@@ -177,7 +180,8 @@ int main(int argc, char **argv)
 			if (only.empty() ? !quick || (clients == 4 && batch >= 500) : name == only)
 				against_copy(s, pg, data, rows, batch, clients);
 		}
-	if (only.empty())
-		against_rows(s, pg, sample.get());
+	for (bool scattered : {false, true})
+		if (only.empty())
+			against_rows(s, pg, sample.get(), scattered);
 	return 0;
 }

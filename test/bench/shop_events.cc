@@ -15,8 +15,17 @@ enum { RUN_DIGITS = 11, ID_DIGITS = 20, EVENTS_A_SESSION = 8 };
 const std::string event_mark(ID_DIGITS, '#');
 const std::string session_mark(ID_DIGITS, '~');
 
-/* Hex of the start time in us, then a counter. */
+/* Hex of the start time in us, then a counter; or 20 digits that no other n has, in no order. */
 std::atomic<uint64_t> counter{0};
+std::atomic<bool> scattered{false};
+
+/* A permutation of 64 bits (the finalizer of splitmix64). */
+uint64_t scatter(uint64_t n)
+{
+	n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9;
+	n = (n ^ n >> 27) * 0x94d049bb133111eb;
+	return n ^ n >> 31;
+}
 
 void write_id(char *to, uint64_t n)
 {
@@ -27,8 +36,13 @@ void write_id(char *to, uint64_t n)
 		return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 	}();
 	static const char digits[] = "0123456789abcdef";
-	uint64_t counted = n;
+	uint64_t counted = n, mixed = scatter(run_us + n);
 
+	if (scattered) {
+		for (int i = 0; i < ID_DIGITS; i++)
+			to[i] = digits[i < 16 ? mixed >> 4 * i & 15 : n >> 4 * (i - 16) & 15];
+		return;
+	}
 	for (int i = ID_DIGITS; i-- > RUN_DIGITS; counted >>= 4)
 		to[i] = digits[counted & 15];
 	for (int i = RUN_DIGITS; i-- > 0;)
@@ -153,6 +167,11 @@ const std::string &ShopBatch::next()
 	for (const Slot &s : slots)
 		write_id(&bytes[s.at], s.session ? (first + s.event) / EVENTS_A_SESSION : first + s.event);
 	return bytes;
+}
+
+void scatter_ids(bool yes)
+{
+	scattered = yes;
 }
 
 std::string fresh_id()

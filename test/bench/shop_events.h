@@ -32,7 +32,8 @@ private:
 	std::vector<Slot> slots;
 };
 
-std::string fresh_id(); /* one identity, as the batches make them */
+void scatter_ids(bool yes); /* from now on identities are as random as UUIDv4; else they count up */
+std::string fresh_id();     /* one identity, as the batches make them */
 
 /* Fails the benchmark unless reply is a PublishEventsResponse that says all `events` were accepted. */
 void must_accept(const std::string &reply, int events);

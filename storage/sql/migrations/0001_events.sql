@@ -34,7 +34,7 @@ CREATE INDEX analytics_events_purchase ON analytics_events (order_id, created_at
 -- One row an identity, over all months: a unique index on a partitioned table would have to contain the
 -- partition key, and let a redelivery with another time through.
 CREATE TABLE processed_events (
-    event_key uuid PRIMARY KEY,                     -- XXH3-128 of source, 0, event id
+    event_key uuid PRIMARY KEY,                     -- of source and event id
     digest    uuid NOT NULL                         -- of the content; its first byte is the digest's version
 );
 

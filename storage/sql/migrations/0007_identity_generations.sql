@@ -12,7 +12,7 @@ ALTER TABLE processed_events RENAME TO processed_events_current;
 ALTER INDEX processed_events_pkey RENAME TO processed_events_current_pkey;
 
 CREATE TABLE processed_events (
-    event_key uuid NOT NULL,                        -- XXH3-128 of source, 0, event id
+    event_key uuid NOT NULL,                        -- of source and event id
     digest    uuid NOT NULL                         -- of the content; its first byte is the digest's version
 );
 CREATE TABLE processed_events_older (PRIMARY KEY (event_key)) INHERITS (processed_events);
