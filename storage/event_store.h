@@ -3,7 +3,7 @@
  * analytics_events; what was there already is compared by digest. A row PostgreSQL refuses is found by
  * bisection and never takes its neighbours with it. Missing months get their partition on demand.
  * How large a batch should be, measured with four senders: below 500 rows the statement itself weighs; beyond 1,000
- * what it keeps in memory no longer fits into the caches (2,000 cost 5 % more CPU an event, and twice the memory).
+ * what it keeps in memory no longer fits into the caches (2,000 cost 3 to 7 % more CPU an event, and twice the memory a batch).
  * Memory: a batch owns its encoded rows until done. Threads: the reactor. Blocking: never.
  * Errors: a transient fault (connection, read-only, 53xxx, 57Pxx) ends the batch with ERR_STORE and
  * nothing is known to be stored; deadlocks and serialization failures are retried inside. */

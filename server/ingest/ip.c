@@ -120,7 +120,7 @@ static size_t zone_at(struct slice s, size_t at)
 	return i - at;
 }
 
-/* Written out: inet_ntop goes through printf, and was a tenth of an event's work. */
+/* Written out: inet_ntop goes through printf, which was a twelfth of the service's CPU. */
 static void mask4(const uint8_t quad[4], char out[IP_TEXT_BYTES])
 {
 	for (unsigned i = 0; i < 3; i++) {
